@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a host is: the value that observers (state/) fill and planners read. Configuration stands in the same
+ * structs as the manifest's (kinds.h); what only a running thing has stands beside it.
+ *
+ * Unknown is not absent: a thing whose read failed is here with `unknown` set to the reason, and nothing is
+ * planned for it or for what depends on it.
+ */
+#pragma once
+
+#include "schema/kinds.h"
+
+struct ks_seen_guest {
+    const char *name, *uuid;
+    const char *unknown; /* why it could not be read, or NULL */
+    unsigned state;      /* KS_GUEST_RUNNING, KS_GUEST_STOPPED, KS_GUEST_PAUSED */
+    int id;              /* libvirt's id while it runs, else -1 */
+    bool persistent;     /* false: transient, has no definition */
+    bool autostart;
+    bool owned;          /* carries the mark in its metadata */
+    bool protect;        /* the mark says so, also when the manifest no longer does */
+    bool crashed, managed_save;
+    bool has_nvram;      /* its definition names a variable store */
+    const struct ks_guest *config; /* from the inactive XML */
+    const struct ks_guest *live;   /* from the live XML, or NULL when it does not run */
+    const char *pending; /* from the ledger: fields changed since it was started that its live XML cannot show */
+    uint64_t hash;       /* of its XML, state and autostart */
+};
+
+struct ks_seen_pool {
+    const char *name, *unknown;
+    const struct ks_pool *config;
+    const char *path; /* target path, where the type has one */
+    bool active, autostart, persistent, owned, protect;
+    uint64_t capacity, allocation, available; /* bytes; of active pools */
+    struct ks_map volumes; /* of ks_volume; of active pools that the manifest needs */
+    bool volumes_known;
+    const char *const *owned_volumes; /* names that the ledger lists as made by kvmstate */
+    size_t n_owned_volumes;
+    uint64_t hash;
+};
+
+struct ks_seen_network {
+    const char *name, *unknown, *uuid;
+    const struct ks_network *config;
+    const struct ks_network *live; /* or NULL when it is not active */
+    bool active, autostart, persistent, owned, protect;
+    uint64_t hash;
+};
+
+struct ks_seen_secret {
+    const char *name, *uuid, *unknown;
+    const struct ks_secret *config;
+    bool has_value, owned;
+    bool value_matches; /* the value given by the manifest's reference is the one libvirt holds */
+    const char *value_problem; /* why the reference cannot be read, or NULL */
+    uint64_t hash;
+};
+
+struct ks_seen_bridge {
+    const char *name, *unknown;
+    const struct ks_bridge *config;
+    bool owned;                /* the link alias carries the mark */
+    bool default_route;        /* the host's default route goes through it */
+    const char *managed_by;    /* "NetworkManager", "systemd-networkd", "ifupdown", or NULL */
+    uint64_t hash;
+};
+
+/* A link of the host that is no managed bridge: what ports, PFs and feasibility need. */
+struct ks_seen_link {
+    const char *name, *kind; /* kind as iproute2 says it: "veth", "bridge"; "" for a NIC */
+    const char *master, *mac, *managed_by;
+    const char *alias;
+    bool up, default_route, has_addresses;
+    uint64_t mtu;
+};
+
+struct ks_seen_vf {
+    unsigned index;
+    const char *address; /* DDDD:BB:DD.F */
+    const char *driver, *netdev;
+    struct ks_vf *config; /* attributes as the PF reports them */
+    size_t n_holders;
+    const char **holders; /* "guest/fw1", "namespace blue", "process 4711 (qemu-system-x86)", "bridge br0" */
+};
+
+struct ks_seen_pf {
+    const char *name, *address, *driver, *unknown; /* name: interface name, or NULL */
+    uint64_t total_vfs, num_vfs, mtu;
+    int node; /* -1: none */
+    bool up, default_route;
+    size_t n_vfs;
+    struct ks_seen_vf *vfs;
+    uint64_t hash;
+};
+
+struct ks_seen_pci {
+    const char *address, *driver, *what; /* what: vendor and device by name */
+    unsigned pci_class;
+    int iommu_group, node; /* -1: none */
+    const char *pf;        /* the PF's address when it is a VF */
+    bool is_bridge;
+    size_t n_holders;
+    const char **holders;
+};
+
+struct ks_seen_hugepages {
+    uint64_t size; /* bytes of a page */
+    int node;      /* -1: a machine without nodes */
+    uint64_t total, free, surplus, reserved; /* pages */
+};
+
+struct ks_seen_node {
+    int id;
+    struct ks_cpuset cpus;
+    uint64_t memory, free; /* bytes */
+};
+
+/* What this libvirt and QEMU can do; empty lists mean "not asked". */
+struct ks_seen_caps {
+    bool kvm;                 /* domain type kvm works here */
+    const char *emulator, *arch;
+    KS_VEC(struct { const char *alias; const char *name; }) machines; /* name: canonical */
+    bool efi, secure_boot;
+    unsigned max_vcpus;
+};
+
+struct ks_observed {
+    const char *host; /* its host name */
+    unsigned long libvirt_version, qemu_version; /* as libvirt packs them: 9000000; 0: unknown */
+    const char *uri;
+    struct ks_seen_caps caps;
+    struct ks_cpuset cpus; /* online */
+    KS_VEC(struct ks_seen_node) nodes;
+    KS_VEC(struct ks_seen_hugepages) hugepages;
+    KS_VEC(struct ks_seen_guest) guests;      /* each list sorted by name with strcmp: find with the functions below */
+    KS_VEC(struct ks_seen_pool) pools;
+    KS_VEC(struct ks_seen_network) networks;
+    KS_VEC(struct ks_seen_secret) secrets;
+    KS_VEC(struct ks_seen_bridge) bridges;
+    KS_VEC(struct ks_seen_link) links;
+    KS_VEC(struct ks_seen_pf) pfs;
+    KS_VEC(struct ks_seen_pci) pci;
+    const struct ks_kernel *kernel; /* what the manifest asks about, as the host has it */
+    const char *cmdline;            /* of the kernel */
+    KS_VEC(const char *) missing_files; /* paths that the manifest needs (base images, kernels) and that are not there */
+    KS_VEC(const char *) unknown;       /* whole kinds that could not be read: "networks: ..." */
+};
+
+/* By name, or NULL. */
+const struct ks_seen_guest *ks_seen_guest(const struct ks_observed *o, const char *name);
+const struct ks_seen_pool *ks_seen_pool(const struct ks_observed *o, const char *name);
+const struct ks_seen_network *ks_seen_network(const struct ks_observed *o, const char *name);
+const struct ks_seen_secret *ks_seen_secret(const struct ks_observed *o, const char *name);
+const struct ks_seen_bridge *ks_seen_bridge(const struct ks_observed *o, const char *name);
+const struct ks_seen_link *ks_seen_link(const struct ks_observed *o, const char *name);
+/* By interface name or PCI address. */
+const struct ks_seen_pf *ks_seen_pf(const struct ks_observed *o, const char *name);
+const struct ks_seen_pci *ks_seen_pci(const struct ks_observed *o, const char *address);
