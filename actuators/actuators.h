@@ -6,9 +6,8 @@
  */
 #pragma once
 
-#include <libvirt/libvirt.h>
-
 #include "schema/plan.h"
+#include "virt/virt.h"
 
 enum ks_outcome {
     KS_NOOP,         /* it was so already */

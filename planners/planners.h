@@ -12,7 +12,7 @@
 struct ks_plan_options {
     unsigned allow;        /* bit per enum ks_impact; defaults.allow and guests' own are added by the planner */
     size_t n_targets;
-    const char **targets;  /* "guest/web1", "guest/*": only these and what they depend on; 0: everything */
+    const char **targets;  /* "guest/web1" or a whole kind, "guest": only these and what they need; 0: all */
 };
 
 struct ks_planning {

@@ -5,10 +5,9 @@
  */
 #pragma once
 
-#include <libvirt/libvirt.h>
-
 #include "schema/kinds.h"
 #include "schema/observed.h"
+#include "virt/virt.h"
 
 struct ks_ledger;
 
@@ -20,20 +19,6 @@ struct ks_observing {
     const struct ks_ledger *ledger; /* or NULL */
     unsigned threads;         /* readers on the one connection; 0: 8 */
 };
-
-/*
- * Opens the connection (uri NULL: libvirt's default) with keep-alive where the transport has it. libvirt's own
- * error handler is silenced; errors come back as KS_E_VIRT with libvirt's message.
- */
-int ks_connect(const char *uri, bool read_only, virConnectPtr *ret, struct ks_error *err);
-static inline void ks_disconnectp(virConnectPtr *conn)
-{
-    if (*conn)
-        virConnectClose(*conn);
-}
-/* Fills *err from libvirt's last error of this thread; returns -1. */
-int ks_fail_virt_(struct ks_error *err, const char *src, int src_line, const char *fmt, ...) KS_PRINTF(4, 5);
-#define ks_fail_virt(err, ...) ks_fail_virt_((err), __FILE__, __LINE__, __VA_ARGS__)
 
 /* Everything; a kind that cannot be read is listed in ->unknown. -1 only when nothing can be observed at all. */
 int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "virt/virt.h"
+
+/* Errors come back through return values; libvirt would print each one to stderr besides. */
+static void silent(void *data, virErrorPtr error)
+{
+    (void)data;
+    (void)error;
+}
+
+int ks_virt_errno(void)
+{
+    const virError *error = virGetLastError();
+    return error ? error->code : VIR_ERR_OK;
+}
+
+int ks_fail_virt_(struct ks_error *err, const char *src, int src_line, const char *fmt, ...)
+{
+    const virError *error = virGetLastError();
+    const char *cause = error && error->message ? error->message : "libvirt gave no reason";
+    const int code = error ? error->code : VIR_ERR_OK;
+    ks_auto(ks_freep) char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    if (vasprintf(&text, fmt, ap) < 0)
+        abort();
+    va_end(ap);
+    (void)ks_fail_(err, src, src_line, KS_E_VIRT, KS_NOWHERE, "%s: %s", text, cause);
+    err->sys_errno = code;
+    return -1;
+}
+
+int ks_connect(const char *uri, bool read_only, virConnectPtr *ret, struct ks_error *err)
+{
+    virConnectPtr conn;
+
+    virSetErrorFunc(NULL, silent);
+    if (virInitialize() < 0)
+        return ks_fail_virt(err, "initialise libvirt");
+    conn = read_only ? virConnectOpenReadOnly(uri) : virConnectOpen(uri);
+    if (!conn)
+        return ks_fail_virt(err, "connect to libvirt at %s", uri ? uri : "its default URI");
+    *ret = conn;
+    return 0;
+}
