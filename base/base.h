@@ -68,6 +68,7 @@ size_t ks_arena_used(const struct ks_arena *arena);
 char *ks_strdup(struct ks_arena *arena, const char *text);                /* NULL gives NULL */
 char *ks_strndup(struct ks_arena *arena, const char *text, size_t n);
 char *ks_sprintf(struct ks_arena *arena, const char *fmt, ...) KS_PRINTF(2, 3);
+char *ks_vsprintf(struct ks_arena *arena, const char *fmt, va_list args) KS_PRINTF(2, 0);
 
 /* A growing array whose storage lies in an arena: KS_VEC(int) v = {0}; *ks_vec_add(arena, &v) = 3; */
 #define KS_VEC(type)    \
@@ -130,7 +131,10 @@ struct ks_error {
     char *msg[KS_FRAMES];
 };
 
-/* Fills *err (what it held before is dropped) and returns -1. Keeps errno in sys_errno. */
+/*
+ * Fills *err (what it held before is dropped; it may be NULL) and returns -1. Keeps errno in sys_errno, and leaves
+ * errno as it was.
+ */
 int ks_fail_(struct ks_error *err, const char *src, int src_line, enum ks_code code, struct ks_loc at,
              const char *fmt, ...) KS_PRINTF(6, 7);
 #define ks_fail(err, code, at, ...) ks_fail_((err), __FILE__, __LINE__, (code), (at), __VA_ARGS__)
@@ -236,9 +240,9 @@ static inline uint64_t ks_hash_str(uint64_t hash, const char *text) /* NULL diff
  * follow "expected ...": a static string.
  *
  * size:     "4GiB", "512MiB", "10GB", "100B": bytes. The unit is part of the value; bare numbers are refused,
- *           but for 0. Fractions are allowed where they give whole bytes ("1.5GiB").
+ *           but for 0. Fractions are allowed where they give whole bytes ("1.5GiB"), also in rates.
  * duration: "250ms", "30s", "5m", "1h", "1d", and sums as "1h30m": milliseconds.
- * bitrate:  "100Mbit", "1Gbit", "500kbit", "0Mbit": bits per second, decimal.
+ * bitrate:  "100Mbit", "1Gbit", "500kbit", "0Mbit": bits per second, decimal; in any case, as tc reads them.
  * byterate: "100kB/s", "1MB/s", "10KiB/s": bytes per second.
  */
 const char *ks_size_parse(const char *text, uint64_t *ret_bytes);
@@ -257,10 +261,14 @@ struct ks_cpuset {
     size_t n_words;  /* trailing zero words may be there or not: compare with ks_cpuset_equal() */
     uint64_t *words; /* bit i of word i / 64 */
 };
-/* libvirt's cpuset syntax: "0-3,8,^2"; exclusions apply to what stands before them. Error as above. */
+/*
+ * libvirt's cpuset syntax: "0-3,8,^2"; exclusions apply to what stands before them. Error as above. An empty set
+ * ("", "1,^1") is well-formed, as the kernel's lists can be empty: who needs a member asks ks_cpuset_count().
+ */
 const char *ks_cpuset_parse(struct ks_arena *arena, const char *text, struct ks_cpuset *ret);
 char *ks_cpuset_format(struct ks_arena *arena, const struct ks_cpuset *set); /* canonical: "0-3,8"; "" if empty */
 bool ks_cpuset_has(const struct ks_cpuset *set, unsigned i);
+/* A number of KS_CPUSET_MAX or more aborts: check what comes from outside. */
 void ks_cpuset_add(struct ks_arena *arena, struct ks_cpuset *set, unsigned i);
 bool ks_cpuset_equal(const struct ks_cpuset *a, const struct ks_cpuset *b);
 bool ks_cpuset_subset(const struct ks_cpuset *inner, const struct ks_cpuset *outer);
@@ -281,11 +289,12 @@ int ks_file_read(int root, const char *path, size_t max, struct ks_arena *arena,
                  struct ks_error *err);
 /* A sysfs or procfs attribute: one line without its newline, at most 4 KiB. */
 int ks_attr_read(int root, const char *path, struct ks_arena *arena, char **ret, struct ks_error *err);
+/* Decimal, or hexadecimal with "0x" as PCI's attributes have it; anything else is KS_E_INVALID. */
 int ks_attr_read_u64(int root, const char *path, uint64_t *ret, struct ks_error *err);
-/* One write(2) to an existing file, as sysfs wants it; a short write is an error. */
+/* One write(2) to an existing file, which is truncated first; a short write is an error. */
 int ks_attr_write(int root, const char *path, const char *text, struct ks_error *err);
 bool ks_file_exists(int root, const char *path);
-/* mkdir -p; mode as given for those made. */
+/* mkdir -p; mode as given for those made, whatever the umask. */
 int ks_mkdirs(int root, const char *path, unsigned mode, struct ks_error *err);
 /* Written beside, fsync'ed, renamed over, directory fsync'ed: the old text or the new one, never half. */
 int ks_file_replace(int root, const char *path, const void *data, size_t len, unsigned mode, struct ks_error *err);
