@@ -99,7 +99,8 @@ enum {
     KS_F_SCALAR_KEY = 1 << 6,  /* KS_MAP: a scalar `x` means {x: all defaults} */
     KS_F_REST = 1 << 7,        /* KS_MAP: takes the keys that no other row of this kind has */
     KS_F_SEQ = 1 << 8,         /* KS_MAP: written as a sequence of objects; the kind's .seq_key makes the key */
-    KS_F_SET = 1 << 9,         /* KS_STRINGS: order does not matter; KS_MAP stated is not complete (others stay) */
+    KS_F_SET = 1 << 9,         /* KS_STRINGS: order does not matter */
+    KS_F_OPEN = 1 << 14,       /* KS_MAP: a stated map is not complete: entries that it does not name stay */
     KS_F_HIDDEN = 1 << 10,     /* not in the manifest: an observed or derived member; neither loaded nor documented */
     KS_F_RUNTIME = 1 << 11,    /* a fact of the running thing that has no place in the definition */
     KS_F_NO_SUBST = 1 << 12,   /* KS_STRING: {guest} and {host} stand for themselves */
@@ -251,11 +252,23 @@ void ks_print_json(struct ks_text *out, const struct ks_obj *obj);
 
 enum ks_change_op { KS_SET, KS_UNSET, KS_ADD, KS_REMOVE };
 
+/*
+ * Where an object stands, from itself up to the root object: what ks_xml_apply() walks when the host has no such
+ * element yet. `field` is the row of up's object that holds it (NULL at the root); `have` is NULL when the host
+ * has no such object.
+ */
+struct ks_place {
+    const struct ks_place *up;
+    const struct ks_field *field;
+    const struct ks_obj *want, *have;
+};
+
 /* One difference. `want`/`have` are the objects that hold the field; for KS_ADD/KS_REMOVE of a map entry, `entry`. */
 struct ks_change {
     enum ks_change_op op;
     const struct ks_field *field;
     const struct ks_obj *want, *have;   /* have may be NULL: its object does not exist yet */
+    const struct ks_place *place;       /* of the object that holds the field: place->want == want */
     const struct ks_obj *entry;         /* KS_ADD: the desired entry; KS_REMOVE: the observed one; else NULL */
     const struct ks_obj *owner_want, *owner_have; /* the innermost map entry around it (a disk), or NULL */
     const struct ks_field *owner_field; /* the map that this entry stands in */
