@@ -22,7 +22,8 @@ struct ks_progress {
     void (*report)(void *data, const struct ks_step *step, const char *what, int percent);
 };
 
-/* What an actuator keeps beyond the thing itself; the reconciler gives the functions (ledger). NULL: nothing is kept. */
+/* What an actuator keeps beyond the thing itself; the reconciler gives the functions (ledger). NULL: nothing is
+ * kept. */
 struct ks_keeping {
     void *data;
     int (*own)(void *data, const char *id, struct ks_error *err);    /* before a thing is made */

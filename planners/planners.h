@@ -10,9 +10,9 @@
 #include "schema/plan.h"
 
 struct ks_plan_options {
-    unsigned allow;        /* bit per enum ks_impact; defaults.allow and guests' own are added by the planner */
+    unsigned allow; /* bit per enum ks_impact; defaults.allow and guests' own are added by the planner */
     size_t n_targets;
-    const char **targets;  /* "guest/web1" or a whole kind, "guest": only these and what they need; 0: all */
+    const char **targets; /* "guest/web1" or a whole kind, "guest": only these and what they need; 0: all */
 };
 
 struct ks_planning {
@@ -31,7 +31,8 @@ struct ks_planning {
 struct ks_plan *ks_plan_make(struct ks_arena *arena, struct ks_manifest *want, const struct ks_observed *have,
                              const struct ks_plan_options *options, struct ks_findings *findings);
 
-/* ---- for the planners of the kinds ---------------------------------------------------------------------------- */
+/* ---- for the planners of the kinds ----------------------------------------------------------------------------
+ */
 
 /* Adds a step; id is made of kind, name and (when not NULL) part: "guest/web1:restart". */
 struct ks_step *ks_plan_add(struct ks_planning *p, const char *kind, const char *name, const char *part,

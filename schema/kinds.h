@@ -30,21 +30,21 @@ struct ks_set {
 extern const struct ks_kind ks_secret_ref_kind, ks_number_kind, ks_word_kind, ks_set_kind;
 
 /* Checks for .check and .check_key: canonical form in place, or what was expected. */
-const char *ks_check_mac(struct ks_arena *arena, const char **text);     /* lower case, unicast */
-const char *ks_check_ip(struct ks_arena *arena, const char **text);      /* IPv4 or IPv6 */
-const char *ks_check_cidr(struct ks_arena *arena, const char **text);    /* address/prefix */
-const char *ks_check_route(struct ks_arena *arena, const char **text);   /* "default" or a network */
-const char *ks_check_pci(struct ks_arena *arena, const char **text);     /* DDDD:BB:DD.F */
-const char *ks_check_name(struct ks_arena *arena, const char **text);    /* no '/', no control characters */
-const char *ks_check_key(struct ks_arena *arena, const char **text);     /* [A-Za-z0-9_-]+: a device key */
-const char *ks_check_ifname(struct ks_arena *arena, const char **text);  /* 1-15 bytes, as the kernel wants it */
-const char *ks_check_path(struct ks_arena *arena, const char **text);    /* absolute, normalised */
-const char *ks_check_uuid(struct ks_arena *arena, const char **text);    /* lower case with dashes */
-const char *ks_check_sha256(struct ks_arena *arena, const char **text);  /* 64 hex digits, lower case */
-const char *ks_check_number(struct ks_arena *arena, const char **text);  /* a key that is a small number */
+const char *ks_check_mac(struct ks_arena *arena, const char **text);      /* lower case, unicast */
+const char *ks_check_ip(struct ks_arena *arena, const char **text);       /* IPv4 or IPv6 */
+const char *ks_check_cidr(struct ks_arena *arena, const char **text);     /* address/prefix */
+const char *ks_check_route(struct ks_arena *arena, const char **text);    /* "default" or a network */
+const char *ks_check_pci(struct ks_arena *arena, const char **text);      /* DDDD:BB:DD.F */
+const char *ks_check_name(struct ks_arena *arena, const char **text);     /* no '/', no control characters */
+const char *ks_check_key(struct ks_arena *arena, const char **text);      /* [A-Za-z0-9_-]+: a device key */
+const char *ks_check_ifname(struct ks_arena *arena, const char **text);   /* 1-15 bytes, as the kernel wants it */
+const char *ks_check_path(struct ks_arena *arena, const char **text);     /* absolute, normalised */
+const char *ks_check_uuid(struct ks_arena *arena, const char **text);     /* lower case with dashes */
+const char *ks_check_sha256(struct ks_arena *arena, const char **text);   /* 64 hex digits, lower case */
+const char *ks_check_number(struct ks_arena *arena, const char **text);   /* a key that is a small number */
 const char *ks_check_size_key(struct ks_arena *arena, const char **text); /* a page size: "2MiB" */
-const char *ks_check_target(struct ks_arena *arena, const char **text);  /* vda, sdb, hdc, fda */
-const char *ks_check_volume(struct ks_arena *arena, const char **text);  /* pool/name */
+const char *ks_check_target(struct ks_arena *arena, const char **text);   /* vda, sdb, hdc, fda */
+const char *ks_check_volume(struct ks_arena *arena, const char **text);   /* pool/name */
 
 /* ---- guest -------------------------------------------------------------------------------------------------- */
 
@@ -240,11 +240,11 @@ struct ks_volume {
     unsigned backing_format;
     struct ks_volume_source *source;
     bool protect;
-    uint64_t allocation;      /* observed, bytes; hidden */
-    const char *path;         /* observed; hidden */
+    uint64_t allocation; /* observed, bytes; hidden */
+    const char *path;    /* observed; hidden */
 };
 struct ks_pool_volumes {
-    struct ks_obj o; /* key: pool */
+    struct ks_obj o;       /* key: pool */
     struct ks_map volumes; /* of ks_volume */
 };
 extern const struct ks_kind ks_pool_kind, ks_volume_kind, ks_pool_volumes_kind;
@@ -317,7 +317,7 @@ struct ks_ksm {
     uint64_t pages_to_scan, sleep; /* ms */
 };
 struct ks_module {
-    struct ks_obj o;       /* key: module */
+    struct ks_obj o;          /* key: module */
     struct ks_map parameters; /* of ks_word */
 };
 struct ks_kernel {
@@ -365,7 +365,8 @@ extern const struct ks_kind ks_manifest_kind;
 struct ks_files {
     void *data;
     /* KS_E_NOT_FOUND when there is no such file; text NUL-terminated, in the arena. */
-    int (*read)(void *data, const char *path, struct ks_arena *arena, char **ret, size_t *ret_len, struct ks_error *err);
+    int (*read)(void *data, const char *path, struct ks_arena *arena, char **ret, size_t *ret_len,
+                struct ks_error *err);
 };
 
 /*

@@ -49,4 +49,5 @@ const struct ks_node *ks_node_get(const struct ks_node *map, const char *key);
  * `over` laid over `under`: maps merge key by key, deep; anything else, and null, replaces. Either may be NULL.
  * Shares what it can. Locations stay those of the file each node came from.
  */
-const struct ks_node *ks_node_merge(struct ks_arena *arena, const struct ks_node *over, const struct ks_node *under);
+const struct ks_node *ks_node_merge(struct ks_arena *arena, const struct ks_node *over,
+                                    const struct ks_node *under);

@@ -17,10 +17,10 @@ struct ks_seen_guest {
     int id;              /* libvirt's id while it runs, else -1 */
     bool persistent;     /* false: transient, has no definition */
     bool autostart;
-    bool owned;          /* carries the mark in its metadata */
-    bool protect;        /* the mark says so, also when the manifest no longer does */
+    bool owned;   /* carries the mark in its metadata */
+    bool protect; /* the mark says so, also when the manifest no longer does */
     bool crashed, managed_save;
-    bool has_nvram;      /* its definition names a variable store */
+    bool has_nvram;                /* its definition names a variable store */
     const struct ks_guest *config; /* from the inactive XML */
     const struct ks_guest *live;   /* from the live XML, or NULL when it does not run */
     const char *pending; /* from the ledger: fields changed since it was started that its live XML cannot show */
@@ -33,7 +33,7 @@ struct ks_seen_pool {
     const char *path; /* target path, where the type has one */
     bool active, autostart, persistent, owned, protect;
     uint64_t capacity, allocation, available; /* bytes; of active pools */
-    struct ks_map volumes; /* of ks_volume; of active pools that the manifest needs */
+    struct ks_map volumes;                    /* of ks_volume; of active pools that the manifest needs */
     bool volumes_known;
     const char *const *owned_volumes; /* names that the ledger lists as made by kvmstate */
     size_t n_owned_volumes;
@@ -52,7 +52,7 @@ struct ks_seen_secret {
     const char *name, *uuid, *unknown;
     const struct ks_secret *config;
     bool has_value, owned;
-    bool value_matches; /* the value given by the manifest's reference is the one libvirt holds */
+    bool value_matches;        /* the value given by the manifest's reference is the one libvirt holds */
     const char *value_problem; /* why the reference cannot be read, or NULL */
     uint64_t hash;
 };
@@ -60,9 +60,9 @@ struct ks_seen_secret {
 struct ks_seen_bridge {
     const char *name, *unknown;
     const struct ks_bridge *config;
-    bool owned;                /* the link alias carries the mark */
-    bool default_route;        /* the host's default route goes through it */
-    const char *managed_by;    /* "NetworkManager", "systemd-networkd", "ifupdown", or NULL */
+    bool owned;             /* the link alias carries the mark */
+    bool default_route;     /* the host's default route goes through it */
+    const char *managed_by; /* "NetworkManager", "systemd-networkd", "ifupdown", or NULL */
     uint64_t hash;
 };
 
@@ -105,8 +105,8 @@ struct ks_seen_pci {
 };
 
 struct ks_seen_hugepages {
-    uint64_t size; /* bytes of a page */
-    int node;      /* -1: a machine without nodes */
+    uint64_t size;                           /* bytes of a page */
+    int node;                                /* -1: a machine without nodes */
     uint64_t total, free, surplus, reserved; /* pages */
 };
 
@@ -118,22 +118,26 @@ struct ks_seen_node {
 
 /* What this libvirt and QEMU can do; empty lists mean "not asked". */
 struct ks_seen_caps {
-    bool kvm;                 /* domain type kvm works here */
+    bool kvm; /* domain type kvm works here */
     const char *emulator, *arch;
-    KS_VEC(struct { const char *alias; const char *name; }) machines; /* name: canonical */
+    KS_VEC(struct {
+        const char *alias;
+        const char *name;
+    })
+    machines; /* name: canonical */
     bool efi, secure_boot;
     unsigned max_vcpus;
 };
 
 struct ks_observed {
-    const char *host; /* its host name */
+    const char *host;                            /* its host name */
     unsigned long libvirt_version, qemu_version; /* as libvirt packs them: 9000000; 0: unknown */
     const char *uri;
     struct ks_seen_caps caps;
     struct ks_cpuset cpus; /* online */
     KS_VEC(struct ks_seen_node) nodes;
     KS_VEC(struct ks_seen_hugepages) hugepages;
-    KS_VEC(struct ks_seen_guest) guests;      /* each list sorted by name with strcmp: find with the functions below */
+    KS_VEC(struct ks_seen_guest) guests; /* each list sorted by name with strcmp: find with the functions below */
     KS_VEC(struct ks_seen_pool) pools;
     KS_VEC(struct ks_seen_network) networks;
     KS_VEC(struct ks_seen_secret) secrets;
@@ -143,8 +147,9 @@ struct ks_observed {
     KS_VEC(struct ks_seen_pci) pci;
     const struct ks_kernel *kernel; /* what the manifest asks about, as the host has it */
     const char *cmdline;            /* of the kernel */
-    KS_VEC(const char *) missing_files; /* paths that the manifest needs (base images, kernels) and that are not there */
-    KS_VEC(const char *) unknown;       /* whole kinds that could not be read: "networks: ..." */
+    KS_VEC(const char *)
+    missing_files;                /* paths that the manifest needs (base images, kernels) and that are not there */
+    KS_VEC(const char *) unknown; /* whole kinds that could not be read: "networks: ..." */
 };
 
 /* By name, or NULL. */

@@ -16,17 +16,17 @@ enum ks_verb {
     KS_DESTROY, /* - */
     KS_VERBS
 };
-const char *ks_verb_name(enum ks_verb verb);     /* "create", "change", "replace", "adopt", "release", "delete" */
+const char *ks_verb_name(enum ks_verb verb); /* "create", "change", "replace", "adopt", "release", "delete" */
 const char *ks_verb_symbol(enum ks_verb verb);
 
 /* What a step does to its thing; the kind's actuator has a function for each that it knows. */
 enum ks_action {
-    KS_ACT_DEFINE,   /* make it, or edit its definition, and change live what can be */
-    KS_ACT_START,    /* guest: start or resume; pool, network: activate */
-    KS_ACT_STOP,     /* guest: shut down to a deadline; pool, network: deactivate */
+    KS_ACT_DEFINE, /* make it, or edit its definition, and change live what can be */
+    KS_ACT_START,  /* guest: start or resume; pool, network: activate */
+    KS_ACT_STOP,   /* guest: shut down to a deadline; pool, network: deactivate */
     KS_ACT_PAUSE,
-    KS_ACT_RESTART,  /* guest: off and on, so that the definition takes effect */
-    KS_ACT_MARK,     /* ownership: adopt, release, protect */
+    KS_ACT_RESTART, /* guest: off and on, so that the definition takes effect */
+    KS_ACT_MARK,    /* ownership: adopt, release, protect */
     KS_ACT_DELETE,
     KS_ACT_RENAME,
     KS_ACTIONS
@@ -36,11 +36,11 @@ const char *ks_action_name(enum ks_action action);
 /* One line of a step: a field from -> to. */
 struct ks_plan_field {
     const char *path;
-    const char *from, *to;    /* as shown; NULL: nothing */
-    const char *note;         /* "max 8: hot-plugged", or NULL */
+    const char *from, *to; /* as shown; NULL: nothing */
+    const char *note;      /* "max 8: hot-plugged", or NULL */
     enum ks_change_op op;
     enum ks_impact impact;
-    bool live;                /* the running guest is changed too, now */
+    bool live;                      /* the running guest is changed too, now */
     const struct ks_change *change; /* for the actuator; NULL for pseudo fields such as state */
 };
 
@@ -76,6 +76,6 @@ struct ks_plan {
 struct ks_plan_counts {
     unsigned create, change, replace, adopt, release, destroy; /* of steps that are neither held nor blocked ... */
     unsigned held, blocked;                                    /* ... and of those that are */
-    unsigned restarts_pending;                                 /* held restarts of guests whose definition is done */
+    unsigned restarts_pending; /* held restarts of guests whose definition is done */
 };
 struct ks_plan_counts ks_plan_count(const struct ks_plan *plan);

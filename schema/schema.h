@@ -65,10 +65,10 @@ static inline bool ks_null_i(const struct ks_obj *o, unsigned i)
 }
 /* By YAML key; slower, for planners that name a field once. Aborts on a key that the kind does not have. */
 unsigned ks_row(const struct ks_kind *kind, const char *key);
-bool ks_has(const struct ks_obj *o, const char *key);     /* stated, and not null */
-bool ks_stated(const struct ks_obj *o, const char *key);  /* stated, null or not */
-void ks_mark(struct ks_obj *o, const char *key);          /* says that a member was given a value */
-void ks_unmark(struct ks_obj *o, const char *key);        /* makes it absent */
+bool ks_has(const struct ks_obj *o, const char *key);         /* stated, and not null */
+bool ks_stated(const struct ks_obj *o, const char *key);      /* stated, null or not */
+void ks_mark(struct ks_obj *o, const char *key);              /* says that a member was given a value */
+void ks_unmark(struct ks_obj *o, const char *key);            /* makes it absent */
 struct ks_loc ks_at(const struct ks_obj *o, const char *key); /* where it was stated, else where the object was */
 
 /* ---- field types -------------------------------------------------------------------------------------------- */
@@ -91,20 +91,20 @@ enum ks_type {
 
 enum {
     KS_F_REQUIRED = 1 << 0,
-    KS_F_SECRET = 1 << 1,      /* never printed, never compared by value */
-    KS_F_POLICY = 1 << 2,      /* tells kvmstate what to do; the host has no such thing, so it is never compared */
-    KS_F_CREATE = 1 << 3,      /* used when the thing is made; later differences cannot be changed in place */
-    KS_F_PRESENCE = 1 << 4,    /* KS_BOOL: true when the element is there */
-    KS_F_OPAQUE = 1 << 5,      /* libvirt rewrites it in a running guest's XML: only the persistent one compares */
-    KS_F_SCALAR_KEY = 1 << 6,  /* KS_MAP: a scalar `x` means {x: all defaults} */
-    KS_F_REST = 1 << 7,        /* KS_MAP: takes the keys that no other row of this kind has */
-    KS_F_SEQ = 1 << 8,         /* KS_MAP: written as a sequence of objects; the kind's .seq_key makes the key */
-    KS_F_SET = 1 << 9,         /* KS_STRINGS: order does not matter */
-    KS_F_OPEN = 1 << 14,       /* KS_MAP: a stated map is not complete: entries that it does not name stay */
-    KS_F_HIDDEN = 1 << 10,     /* not in the manifest: an observed or derived member; neither loaded nor documented */
-    KS_F_RUNTIME = 1 << 11,    /* a fact of the running thing that has no place in the definition */
-    KS_F_NO_SUBST = 1 << 12,   /* KS_STRING: {guest} and {host} stand for themselves */
-    KS_F_XML_EXTRA = 1 << 13,  /* compared and written by its codec after all other fields (fragments) */
+    KS_F_SECRET = 1 << 1,     /* never printed, never compared by value */
+    KS_F_POLICY = 1 << 2,     /* tells kvmstate what to do; the host has no such thing, so it is never compared */
+    KS_F_CREATE = 1 << 3,     /* used when the thing is made; later differences cannot be changed in place */
+    KS_F_PRESENCE = 1 << 4,   /* KS_BOOL: true when the element is there */
+    KS_F_OPAQUE = 1 << 5,     /* libvirt rewrites it in a running guest's XML: only the persistent one compares */
+    KS_F_SCALAR_KEY = 1 << 6, /* KS_MAP: a scalar `x` means {x: all defaults} */
+    KS_F_REST = 1 << 7,       /* KS_MAP: takes the keys that no other row of this kind has */
+    KS_F_SEQ = 1 << 8,        /* KS_MAP: written as a sequence of objects; the kind's .seq_key makes the key */
+    KS_F_SET = 1 << 9,        /* KS_STRINGS: order does not matter */
+    KS_F_OPEN = 1 << 14,      /* KS_MAP: a stated map is not complete: entries that it does not name stay */
+    KS_F_HIDDEN = 1 << 10,   /* not in the manifest: an observed or derived member; neither loaded nor documented */
+    KS_F_RUNTIME = 1 << 11,  /* a fact of the running thing that has no place in the definition */
+    KS_F_NO_SUBST = 1 << 12, /* KS_STRING: {guest} and {host} stand for themselves */
+    KS_F_XML_EXTRA = 1 << 13, /* compared and written by its codec after all other fields (fragments) */
 };
 
 /* How a running guest takes a change; the actuator has one function for each. */
@@ -155,14 +155,14 @@ struct ks_field {
     enum ks_type type;
     unsigned flags;
     size_t offset;
-    uint64_t min, max;             /* of numbers, in the type's unit; max 0: no bound beyond the type's */
-    uint64_t step;                 /* KS_SIZE: must be a multiple; 0: any */
-    const struct ks_enum *values;  /* KS_ENUM; KS_BOOL in XML: {"no", "yes"} and the like */
+    uint64_t min, max;                /* of numbers, in the type's unit; max 0: no bound beyond the type's */
+    uint64_t step;                    /* KS_SIZE: must be a multiple; 0: any */
+    const struct ks_enum *values;     /* KS_ENUM; KS_BOOL in XML: {"no", "yes"} and the like */
     const struct ks_enum *xml_values; /* KS_ENUM: XML's words where they differ from the manifest's, same order */
-    const struct ks_kind *kind;    /* KS_OBJECT, KS_MAP */
-    const char *fallback;          /* what absence on the host means, as manifest text ("false", "none") */
-    const char *note;              /* shown behind a change ("hot-plugged") */
-    enum ks_impact stopped, running; /* impact of a change */
+    const struct ks_kind *kind;       /* KS_OBJECT, KS_MAP */
+    const char *fallback;             /* what absence on the host means, as manifest text ("false", "none") */
+    const char *note;                 /* shown behind a change ("hot-plugged") */
+    enum ks_impact stopped, running;  /* impact of a change */
     enum ks_live live;
     /*
      * Where it lives in the XML, relative to the element of the object; a leading '/' starts at the document
@@ -170,7 +170,7 @@ struct ks_field {
      * `.` is the element itself ("./@name" or "@name"). Without @ATTR: the element's text, or its presence.
      */
     const char *xml;
-    const char *xml_unit;  /* KS_SIZE: "KiB" ("unit" attribute beside it); KS_DURATION: "s" or "ms" (no attribute) */
+    const char *xml_unit; /* KS_SIZE: "KiB" ("unit" attribute beside it); KS_DURATION: "s" or "ms" (no attribute) */
     const char *xml_create; /* the fragment that makes the path's last element when it is not there */
     const struct ks_codec *codec;
     /* Checks and may replace a scalar's text by its canonical form. Returns NULL, or what was expected. */
@@ -204,7 +204,10 @@ struct ks_kind {
 
 /* Rows: KS_ROW_UINT(struct ks_disk, queues, "queues", .xml = ..., ...); the type of the member is checked. */
 #define KS_OFFSET_(s, m, ctype) (offsetof(s, m) + 0 * sizeof(char[_Generic(((s *)0)->m, ctype : 1)]))
-#define KS_ROW_(t, ctype, s, m, k, ...) {.key = (k), .type = (t), .offset = KS_OFFSET_(s, m, ctype), __VA_ARGS__}
+#define KS_ROW_(t, ctype, s, m, k, ...) \
+    { \
+        .key = (k), .type = (t), .offset = KS_OFFSET_(s, m, ctype), __VA_ARGS__ \
+    }
 #define KS_ROW_BOOL(s, m, k, ...) KS_ROW_(KS_BOOL, bool, s, m, k, __VA_ARGS__)
 #define KS_ROW_UINT(s, m, k, ...) KS_ROW_(KS_UINT, uint64_t, s, m, k, __VA_ARGS__)
 #define KS_ROW_SIZE(s, m, k, ...) KS_ROW_(KS_SIZE, uint64_t, s, m, k, __VA_ARGS__)
@@ -218,8 +221,10 @@ struct ks_kind {
 #define KS_ROW_OBJECT(s, m, ctype, k, of, ...) KS_ROW_(KS_OBJECT, ctype *, s, m, k, .kind = (of), __VA_ARGS__)
 #define KS_ROW_MAP(s, m, k, of, ...) KS_ROW_(KS_MAP, struct ks_map, s, m, k, .kind = (of), __VA_ARGS__)
 #define KS_KIND(s, rows, ...) \
-    {.size = sizeof(s) + 0 * sizeof(char[KS_COUNT(rows) <= 64 ? 1 : -1]), .fields = (rows), \
-     .n_fields = KS_COUNT(rows), __VA_ARGS__}
+    { \
+        .size = sizeof(s) + 0 * sizeof(char[KS_COUNT(rows) <= 64 ? 1 : -1]), .fields = (rows), \
+        .n_fields = KS_COUNT(rows), __VA_ARGS__ \
+    }
 #define KS_ENUM_TABLE(var, ...) \
     static const char *const var##_names[] = {__VA_ARGS__}; \
     static const struct ks_enum var = {KS_COUNT(var##_names), var##_names}
@@ -241,12 +246,16 @@ struct ks_loader {
 /* Fills a zeroed object from a tree; everything wrong becomes a finding. */
 void ks_load(struct ks_loader *l, const struct ks_kind *kind, const struct ks_node *node, struct ks_obj *ret);
 /* One scalar by a row: for fallbacks, tests and --set. NULL, or what was expected. Marks the field as stated. */
-const char *ks_load_text(struct ks_arena *arena, const struct ks_field *field, const char *text, struct ks_obj *ret);
+const char *ks_load_text(struct ks_arena *arena, const struct ks_field *field, const char *text,
+                         struct ks_obj *ret);
 
 /* The value as manifest text: "4GiB", "0-3", "true", "[a, b]". KS_F_SECRET gives "(secret)". "" when unset. */
 const char *ks_show(struct ks_arena *arena, const struct ks_field *field, const struct ks_obj *obj);
 /* YAML of what is stated, in the tables' order, indented by `indent` blanks; loads back to an equal object. */
 void ks_print_yaml(struct ks_text *out, const struct ks_obj *obj, unsigned indent);
+/* One line in flow style: "{volume: images/data1.qcow2, bus: virtio}"; the bare value where a shorthand says it
+ * all. */
+void ks_print_flow(struct ks_text *out, const struct ks_obj *obj);
 /* The same as JSON, for saved plans, observe and fingerprints; one line. */
 void ks_print_json(struct ks_text *out, const struct ks_obj *obj);
 
@@ -263,18 +272,19 @@ struct ks_place {
     const struct ks_obj *want, *have;
 };
 
-/* One difference. `want`/`have` are the objects that hold the field; for KS_ADD/KS_REMOVE of a map entry, `entry`. */
+/* One difference. `want`/`have` are the objects that hold the field; for KS_ADD/KS_REMOVE of a map entry, `entry`.
+ */
 struct ks_change {
     enum ks_change_op op;
     const struct ks_field *field;
-    const struct ks_obj *want, *have;   /* have may be NULL: its object does not exist yet */
-    const struct ks_place *place;       /* of the object that holds the field: place->want == want */
-    const struct ks_obj *entry;         /* KS_ADD: the desired entry; KS_REMOVE: the observed one; else NULL */
+    const struct ks_obj *want, *have; /* have may be NULL: its object does not exist yet */
+    const struct ks_place *place;     /* of the object that holds the field: place->want == want */
+    const struct ks_obj *entry;       /* KS_ADD: the desired entry; KS_REMOVE: the observed one; else NULL */
     const struct ks_obj *owner_want, *owner_have; /* the innermost map entry around it (a disk), or NULL */
-    const struct ks_field *owner_field; /* the map that this entry stands in */
-    const char *path; /* "memory", "cpu.mode", "disks.vdb.cache", "disks.vdb" */
-    const char *from, *to; /* as shown; NULL when there is nothing */
-    struct ks_loc at; /* where the manifest asks for it */
+    const struct ks_field *owner_field;           /* the map that this entry stands in */
+    const char *path;                             /* "memory", "cpu.mode", "disks.vdb.cache", "disks.vdb" */
+    const char *from, *to;                        /* as shown; NULL when there is nothing */
+    struct ks_loc at;                             /* where the manifest asks for it */
 };
 struct ks_changes {
     size_t n, cap;

@@ -14,10 +14,10 @@ struct ks_ledger;
 struct ks_observing {
     struct ks_arena *arena;
     virConnectPtr conn;
-    int root;                 /* directory descriptor of "/" or of --root */
+    int root;                       /* directory descriptor of "/" or of --root */
     const struct ks_manifest *want; /* what is named is read; NULL (import, observe): everything is */
     const struct ks_ledger *ledger; /* or NULL */
-    unsigned threads;         /* readers on the one connection; 0: 8 */
+    unsigned threads;               /* readers on the one connection; 0: 8 */
 };
 
 /* Everything; a kind that cannot be read is listed in ->unknown. -1 only when nothing can be observed at all. */
@@ -29,12 +29,14 @@ int ks_observe_pools(struct ks_observing *o, struct ks_observed *ret, struct ks_
 int ks_observe_networks(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
 int ks_observe_secrets(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
 int ks_observe_links(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err); /* bridges and links */
-int ks_observe_hugepages(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err); /* and nodes, CPUs */
+int ks_observe_hugepages(struct ks_observing *o, struct ks_observed *ret,
+                         struct ks_error *err);                                                /* and nodes, CPUs */
 int ks_observe_devices(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err); /* PFs, VFs, PCI */
 int ks_observe_kernel(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
 int ks_observe_caps(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
 
-/* ---- the ledger: what kvmstate made, where the thing itself cannot carry the mark ------------------------------ */
+/* ---- the ledger: what kvmstate made, where the thing itself cannot carry the mark ------------------------------
+ */
 
 /*
  * One JSON file in the state directory, replaced atomically, written ahead: a thing is listed before it is made.
@@ -48,17 +50,20 @@ const char *ks_ledger_note(const struct ks_ledger *l, const char *id, const char
 /* Change and write at once; value NULL removes the note. Thread-safe. */
 int ks_ledger_add(struct ks_ledger *l, const char *id, struct ks_error *err);
 int ks_ledger_remove(struct ks_ledger *l, const char *id, struct ks_error *err);
-int ks_ledger_set_note(struct ks_ledger *l, const char *id, const char *note, const char *value, struct ks_error *err);
+int ks_ledger_set_note(struct ks_ledger *l, const char *id, const char *note, const char *value,
+                       struct ks_error *err);
 /* All ids with this prefix ("volume/images/"), sorted; in the arena. */
 void ks_ledger_list(const struct ks_ledger *l, const char *prefix, struct ks_arena *arena, struct ks_strings *ret);
 
-/* ---- the journal: what runs did -------------------------------------------------------------------------------- */
+/* ---- the journal: what runs did --------------------------------------------------------------------------------
+ */
 
 struct ks_journal;
 /* Appends to journal.jsonl in the state directory: one line a record, fsync'ed; rotated by size. Thread-safe. */
 int ks_journal_open(int state_dir, const char *run_id, struct ks_journal **ret, struct ks_error *err);
 void ks_journal_close(struct ks_journal *j);
 /* event: "begin", "started", "done", "verified", "failed", "held", "end"; detail may be NULL. */
-int ks_journal_add(struct ks_journal *j, const char *event, const char *step, const char *detail, struct ks_error *err);
+int ks_journal_add(struct ks_journal *j, const char *event, const char *step, const char *detail,
+                   struct ks_error *err);
 /* Ids of steps that a run which never wrote "end" had started and not finished; in the arena. */
 int ks_journal_in_flight(int state_dir, struct ks_arena *arena, struct ks_strings *ret, struct ks_error *err);

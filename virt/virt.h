@@ -10,7 +10,8 @@
 #include "base/base.h"
 
 /*
- * Opens the connection (uri NULL: libvirt's default). libvirt's own error handler is silenced; errors come back as KS_E_VIRT with libvirt's message.
+ * Opens the connection (uri NULL: libvirt's default). libvirt's own error handler is silenced; errors come back as
+ * KS_E_VIRT with libvirt's message.
  */
 int ks_connect(const char *uri, bool read_only, virConnectPtr *ret, struct ks_error *err);
 
@@ -21,10 +22,10 @@ int ks_fail_virt_(struct ks_error *err, const char *src, int src_line, const cha
 int ks_virt_errno(void);
 
 #define KS_VIRT_CLEANUP_(name, type, free_fn) \
-    static inline void ks_##name##p(type *p)  \
-    {                                         \
-        if (*p)                               \
-            (void)free_fn(*p);                \
+    static inline void ks_##name##p(type *p) \
+    { \
+        if (*p) \
+            (void)free_fn(*p); \
     }
 KS_VIRT_CLEANUP_(conn, virConnectPtr, virConnectClose)
 KS_VIRT_CLEANUP_(domain, virDomainPtr, virDomainFree)

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "schema/value.h"
+
+static void load_field(struct ks_loader *l, unsigned i, const struct ks_node *node, struct ks_obj *obj);
+
+static const char *node_name(const struct ks_node *node)
+{
+    switch (node->type) {
+    case KS_NODE_NULL:
+        return "nothing";
+    case KS_NODE_SEQ:
+        return "a sequence";
+    case KS_NODE_MAP:
+        return "a map";
+    case KS_NODE_SCALAR:
+        break;
+    }
+    return "a scalar";
+}
+
+static int wrong_type(struct ks_loader *l, const char *key, const char *expected, const struct ks_node *node)
+{
+    if (node->type == KS_NODE_SCALAR)
+        return ks_report(l->findings, KS_E_INVALID, node->at, "%s: expected %s, found '%s'", key, expected,
+                         node->text);
+    return ks_report(l->findings, KS_E_INVALID, node->at, "%s: expected %s, found %s", key, expected,
+                     node_name(node));
+}
+
+/* Replaces {guest} and {host}; returns `text` itself when neither stands in it. */
+static const char *substitute(const struct ks_loader *l, const struct ks_field *field, const char *text)
+{
+    const struct {
+        const char *mark, *value;
+    } words[] = {{"{guest}", l->guest}, {"{host}", l->host}};
+    struct ks_text out = {.arena = l->arena};
+    const char *p = text;
+
+    if (field->flags & KS_F_NO_SUBST || !strchr(text, '{'))
+        return text;
+    while (*p) {
+        size_t taken = 0;
+        for (size_t i = 0; i < KS_COUNT(words) && !taken; i++) {
+            if (words[i].value && ks_starts(p, words[i].mark)) {
+                ks_text_add(&out, words[i].value);
+                taken = strlen(words[i].mark);
+            }
+        }
+        if (!taken)
+            ks_text_addn(&out, p, taken = 1);
+        p += taken;
+    }
+    return ks_text_str(&out);
+}
+
+/* Stores one scalar, or reports what was expected in its place. */
+static void load_scalar(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node, void *slot)
+{
+    const char *expected;
+
+    if (node->type != KS_NODE_SCALAR) {
+        static const char *const nouns[] = {
+            [KS_BOOL] = "true or false",
+            [KS_UINT] = "a number",
+            [KS_SIZE] = "a size such as 4GiB",
+            [KS_DURATION] = "a duration such as 30s",
+            [KS_BITRATE] = "a rate such as 100Mbit",
+            [KS_BYTERATE] = "a rate such as 100kB/s",
+            [KS_ENUM] = "a word",
+            [KS_CPUSET] = "a set such as 0-3,8",
+            [KS_STRING] = "a string",
+        };
+        (void)wrong_type(l, field->key, nouns[field->type], node);
+        return;
+    }
+    if (node->quoted && (field->type == KS_BOOL)) {
+        (void)wrong_type(l, field->key, "true or false without quotes", node);
+        return;
+    }
+    expected = ks_value_parse(l->arena, field, substitute(l, field, node->text), slot);
+    if (expected)
+        (void)wrong_type(l, field->key, expected, node);
+}
+
+static void load_strings(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
+                         struct ks_strings *ret)
+{
+    if (node->type != KS_NODE_SEQ) {
+        (void)wrong_type(l, field->key, "a sequence such as [a, b]", node);
+        return;
+    }
+    for (size_t i = 0; i < node->n; i++) {
+        const struct ks_node *item = node->items[i];
+        const char *text = item->text, *expected = NULL;
+        if (item->type != KS_NODE_SCALAR) {
+            (void)wrong_type(l, field->key, "a string", item);
+            continue;
+        }
+        text = substitute(l, field, text);
+        if (field->check)
+            expected = field->check(l->arena, &text);
+        if (expected)
+            (void)wrong_type(l, field->key, expected, item);
+        *ks_vec_add(l->arena, ret) = text;
+    }
+}
+
+static void load_entry(struct ks_loader *l, const struct ks_field *field, const struct ks_node *key,
+                       const struct ks_node *value, struct ks_map *ret)
+{
+    const char *text = key->text;
+    const char *expected = field->check_key ? field->check_key(l->arena, &text) : NULL;
+    const char *outer_guest = l->guest;
+    const bool outer_partial = l->partial;
+    struct ks_obj *entry;
+
+    if (expected) {
+        (void)ks_report(l->findings, KS_E_INVALID, key->at, "%s: expected %s, found '%s'", field->key, expected,
+                        key->text);
+        return;
+    }
+    if (ks_map_get(ret, text)) {
+        (void)ks_report(l->findings, KS_E_INVALID, key->at, "%s: '%s' is given twice", field->key, text);
+        return;
+    }
+    if (value && value->type == KS_NODE_NULL) /* taken out of what a profile or an included file states */
+        return;
+    entry = ks_obj_new(l->arena, field->kind, text);
+    entry->at = key->at;
+    /* The guests of a manifest are where {guest} gets its value; a profile has none. */
+    if (ks_streq(field->key, "guests"))
+        l->guest = text;
+    if (ks_streq(field->key, "profiles"))
+        l->partial = true;
+    if (value)
+        ks_load(l, field->kind, value, entry);
+    l->guest = outer_guest;
+    l->partial = outer_partial;
+    ks_map_put(l->arena, ret, entry);
+}
+
+static void load_sequence(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
+                          struct ks_map *ret)
+{
+    if (node->type != KS_NODE_SEQ) {
+        (void)wrong_type(l, field->key, "a sequence", node);
+        return;
+    }
+    for (size_t i = 0; i < node->n; i++) {
+        struct ks_obj *entry = ks_obj_new(l->arena, field->kind, NULL);
+        ks_load(l, field->kind, node->items[i], entry);
+        entry->key = field->kind->seq_key(l->arena, entry, i);
+        if (ks_map_get(ret, entry->key))
+            (void)ks_report(l->findings, KS_E_INVALID, node->items[i]->at, "%s: '%s' is given twice", field->key,
+                            entry->key);
+        else
+            ks_map_put(l->arena, ret, entry);
+    }
+}
+
+static void load_map(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
+                     struct ks_map *ret)
+{
+    if (field->flags & KS_F_SEQ) {
+        load_sequence(l, field, node, ret);
+    } else if (node->type == KS_NODE_SCALAR && field->flags & KS_F_SCALAR_KEY) {
+        load_entry(l, field, node, NULL, ret);
+    } else if (node->type != KS_NODE_MAP) {
+        (void)wrong_type(l, field->key, "a map", node);
+    } else {
+        for (size_t i = 0; i < node->n; i++)
+            load_entry(l, field, node->pairs[i].key, node->pairs[i].value, ret);
+    }
+}
+
+static void load_field(struct ks_loader *l, unsigned i, const struct ks_node *node, struct ks_obj *obj)
+{
+    const struct ks_field *field = &obj->kind->fields[i];
+    void *slot = ks_member(obj, field);
+
+    obj->stated |= UINT64_C(1) << i;
+    obj->field_at[i] = node->at;
+    if (node->type == KS_NODE_NULL) {
+        if (field->flags & KS_F_REQUIRED)
+            (void)wrong_type(l, field->key, "a value", node);
+        obj->null |= UINT64_C(1) << i;
+    } else if (field->type == KS_OBJECT) {
+        struct ks_obj *child = ks_obj_new(l->arena, field->kind, NULL);
+        ks_load(l, field->kind, node, child);
+        *(struct ks_obj **)slot = child;
+    } else if (field->type == KS_MAP) {
+        load_map(l, field, node, slot);
+    } else if (field->type == KS_STRINGS) {
+        load_strings(l, field, node, slot);
+    } else {
+        load_scalar(l, field, node, slot);
+    }
+}
+
+static bool is_loadable(const struct ks_field *field)
+{
+    return !(field->flags & (KS_F_HIDDEN | KS_F_REST));
+}
+
+static int find_key(const struct ks_kind *kind, const char *key)
+{
+    for (unsigned i = 0; i < kind->n_fields; i++)
+        if (is_loadable(&kind->fields[i]) && strcmp(kind->fields[i].key, key) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int find_rest(const struct ks_kind *kind)
+{
+    for (unsigned i = 0; i < kind->n_fields; i++)
+        if (kind->fields[i].flags & KS_F_REST)
+            return (int)i;
+    return -1;
+}
+
+static void unknown_key(struct ks_loader *l, const struct ks_kind *kind, const struct ks_node *key)
+{
+    const char *names[64];
+    const char *near;
+    size_t n = 0;
+
+    for (size_t i = 0; i < kind->n_fields; i++)
+        if (is_loadable(&kind->fields[i]))
+            names[n++] = kind->fields[i].key;
+    near = ks_nearest(key->text, names, n);
+    (void)ks_report(l->findings, KS_E_INVALID, key->at, "unknown key '%s' in %s", key->text, kind->name);
+    if (near)
+        ks_report_hint(l->findings, "did you mean '%s'?", near);
+}
+
+static void load_pair(struct ks_loader *l, const struct ks_pair *pair, struct ks_obj *obj)
+{
+    const int rest = find_rest(obj->kind);
+    const int i = find_key(obj->kind, pair->key->text);
+
+    if (i >= 0) {
+        load_field(l, (unsigned)i, pair->value, obj);
+    } else if (rest >= 0) {
+        obj->stated |= UINT64_C(1) << rest;
+        if (!obj->field_at[rest].line)
+            obj->field_at[rest] = pair->key->at;
+        load_entry(l, &obj->kind->fields[rest], pair->key, pair->value, ks_member(obj, &obj->kind->fields[rest]));
+    } else {
+        unknown_key(l, obj->kind, pair->key);
+    }
+}
+
+static void check_required(struct ks_loader *l, const struct ks_obj *obj)
+{
+    for (unsigned i = 0; i < obj->kind->n_fields && !l->partial; i++)
+        if (obj->kind->fields[i].flags & KS_F_REQUIRED && !ks_stated_i(obj, i))
+            (void)ks_report(l->findings, KS_E_INVALID, obj->at, "%s%s%s: '%s' is missing", obj->kind->name,
+                            obj->key ? " " : "", obj->key ? obj->key : "", obj->kind->fields[i].key);
+}
+
+void ks_load(struct ks_loader *l, const struct ks_kind *kind, const struct ks_node *node, struct ks_obj *ret)
+{
+    const size_t errors = l->findings->n_errors;
+
+    ret->kind = kind;
+    if (!ret->at.line)
+        ret->at = node->at;
+    ret->field_at = ks_new_n(l->arena, struct ks_loc, kind->n_fields);
+    if (node->type == KS_NODE_MAP) {
+        for (size_t i = 0; i < node->n; i++)
+            load_pair(l, &node->pairs[i], ret);
+    } else if (kind->shorthand && node->type != KS_NODE_NULL) {
+        load_field(l, ks_row(kind, kind->shorthand), node, ret);
+    } else {
+        (void)wrong_type(l, ret->key ? ret->key : kind->name, "a map", node);
+        return;
+    }
+    check_required(l, ret);
+    /* A hook sees whole objects only: what is missing or wrong has been said already. */
+    if (kind->validate && l->findings->n_errors == errors)
+        kind->validate(ret, l->findings);
+}
+
+const char *ks_load_text(struct ks_arena *arena, const struct ks_field *field, const char *text, struct ks_obj *ret)
+{
+    const char *expected = ks_value_parse(arena, field, text, ks_member(ret, field));
+
+    if (!expected)
+        ret->stated |= UINT64_C(1) << (unsigned)(field - ret->kind->fields);
+    return expected;
+}
