@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Boot parameters, KSM, automatic NUMA balancing, module parameters. */
-#include "state/attr.h"
 #include "state/host.h"
 
 #include <fcntl.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* NUMA nodes, CPUs and huge pages, from sysfs. */
-#include "state/attr.h"
 #include "state/host.h"
 
 #include <limits.h>

@@ -3,7 +3,7 @@
  * rtnetlink messages into values. By attribute and not through libnl-route's objects: those of libnl 3.7 know
  * nothing of a bridge's STP and delays, a permanent address, or a parent device.
  */
-#include "state/link_parse.h"
+#include "net/parse.h"
 
 #include <arpa/inet.h>
 #include <linux/if.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "state/attr.h"
+/* Attributes that a kernel may lack. */
+#include "base/base.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Private to state/: one rtnetlink message into one value. */
+/* Private to net/: one rtnetlink message into one value. */
 #pragma once
 
 #include <linux/netlink.h>
 
-#include "state/host.h"
+#include "net/net.h"
 
 /* What a link's message tells by index; turned into names once all links are known. */
 struct ks_link_refs {
