@@ -20,11 +20,11 @@
 
 #define ks_auto(fn) __attribute__((cleanup(fn)))
 /* Hands over what `p` holds and empties `p`, so that its cleanup does nothing. */
-#define ks_take(p)                    \
-    ({                                \
+#define ks_take(p) \
+    ({ \
         __typeof__(p) ks_taken_ = (p); \
-        (p) = NULL;                   \
-        ks_taken_;                    \
+        (p) = NULL; \
+        ks_taken_; \
     })
 #define KS_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define KS_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
@@ -65,20 +65,20 @@ size_t ks_arena_used(const struct ks_arena *arena);
 #define ks_new(arena, type) ((type *)ks_arena_alloc((arena), sizeof(type)))
 #define ks_new_n(arena, type, n) ((type *)ks_arena_calloc((arena), (n), sizeof(type)))
 
-char *ks_strdup(struct ks_arena *arena, const char *text);                /* NULL gives NULL */
+char *ks_strdup(struct ks_arena *arena, const char *text); /* NULL gives NULL */
 char *ks_strndup(struct ks_arena *arena, const char *text, size_t n);
 char *ks_sprintf(struct ks_arena *arena, const char *fmt, ...) KS_PRINTF(2, 3);
 char *ks_vsprintf(struct ks_arena *arena, const char *fmt, va_list args) KS_PRINTF(2, 0);
 
 /* A growing array whose storage lies in an arena: KS_VEC(int) v = {0}; *ks_vec_add(arena, &v) = 3; */
-#define KS_VEC(type)    \
-    struct {            \
-        size_t n, cap;  \
-        type *v;        \
+#define KS_VEC(type) \
+    struct { \
+        size_t n, cap; \
+        type *v; \
     }
 void *ks_vec_grow_(struct ks_arena *arena, void *v, size_t n, size_t *cap, size_t size);
 /* A pointer to a new, zeroed last element. */
-#define ks_vec_add(arena, vec)                                                                              \
+#define ks_vec_add(arena, vec) \
     ((vec)->v = ks_vec_grow_((arena), (vec)->v, (vec)->n, &(vec)->cap, sizeof *(vec)->v), &(vec)->v[(vec)->n++])
 
 /* A list of strings: a field's value, or a working list. */
@@ -207,7 +207,10 @@ static inline bool ks_starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
-/* The word nearest to `word`, or NULL when none is near (Damerau-Levenshtein distance over a third of its length). */
+/*
+ * The word nearest to `word`, or NULL when none is near: Damerau-Levenshtein distance over a third of the longer
+ * one's length. Case does not count, nor '_' for '-'. Of words that are as near the first.
+ */
 const char *ks_nearest(const char *word, const char *const *words, size_t n);
 /* The comparison that sorts "vm2" before "vm10". Ties by strcmp, so that it is a total order. */
 int ks_strcmp_natural(const char *a, const char *b);
@@ -284,7 +287,8 @@ int ks_cpuset_next(const struct ks_cpuset *set, unsigned from);
  * (a leading '/' is skipped). Symbolic links are followed as the kernel follows them.
  */
 int ks_root_open(const char *dir, int *ret_fd, struct ks_error *err);
-/* The whole file, NUL-terminated, at most `max` bytes (more is KS_E_INVALID). KS_E_NOT_FOUND when it is not there. */
+/* The whole file, NUL-terminated, at most `max` bytes (more is KS_E_INVALID). KS_E_NOT_FOUND when it is not there.
+ */
 int ks_file_read(int root, const char *path, size_t max, struct ks_arena *arena, char **ret, size_t *ret_len,
                  struct ks_error *err);
 /* A sysfs or procfs attribute: one line without its newline, at most 4 KiB. */

@@ -136,9 +136,12 @@ static void sort_is_stable_and_drops_repetitions(void **state)
     ks_report(&f, KS_E_INVALID, at("a", 1, 1), "a");
     ks_report(&f, KS_E_INVALID, at("a", 1, 1), "z");
     ks_report(&f, KS_E_CONFLICT, at("a", 1, 1), "z");
+    ks_report(&f, KS_E_INVALID, at("a", 1, 1), "z");
+    ks_report_hint(&f, "hint");
     ks_findings_sort(&f);
-    expect_printed(false, "a:1:1: error: z\na:1:1: error: a\na:1:1: error: z\na:2:1: error: second\n");
-    assert_int_equal(f.n_errors, 4);
+    expect_printed(false, "a:1:1: error: z\na:1:1: error: a\na:1:1: error: z\na:1:1: error: z\n  hint\n"
+                          "a:2:1: error: second\n");
+    assert_int_equal(f.n_errors, 5);
 }
 
 static void beyond_the_limit_is_counted(void **state)

@@ -124,6 +124,7 @@ static void hostile_texts_are_refused(void **state)
          "4,5GiB",
          "0.00000000000000000001EiB",
          "00",
+         "1.18446744073709551616EiB",
          "4GiB/s",
          "NaN",
          "infB"},

@@ -23,6 +23,7 @@ static void nearest(void **state)
         {"VCPUS", "vcpus"},
         {"mca", "mac"},
         {"cpus", "vcpus"}, /* as near as "cpu": the first of the list */
+        {"numxx", NULL},   /* two of five is over a third */
         {"bandwidth", NULL},
         {"x", NULL},
         {"", NULL},
