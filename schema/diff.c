@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Two objects of a kind compared, row by row: what is stated against what is there. */
 #include "schema/value.h"
+#include "schema/xml.h"
 
 struct walk {
     struct ks_arena *arena;
@@ -79,6 +80,15 @@ static const char *show_or_null(struct ks_arena *arena, const struct ks_field *f
     return *text ? text : NULL;
 }
 
+/* What stands before the arrow: the value, or the host's own words for what the row cannot say. */
+static const char *show_have(struct ks_arena *arena, const struct ks_field *field, unsigned i,
+                             const struct ks_obj *have, const struct ks_obj *value)
+{
+    if (have && have->other >> i & 1)
+        return ks_xml_raw(arena, field, have);
+    return show_or_null(arena, field, value);
+}
+
 /* What the host has: the value, or what its absence means there. NULL: neither is known. */
 static const struct ks_obj *have_or_fallback(const struct walk *w, const struct here *here,
                                              const struct ks_field *field, unsigned i)
@@ -88,7 +98,7 @@ static const struct ks_obj *have_or_fallback(const struct walk *w, const struct 
 
     if (have && ks_stated_i(have, i))
         return have;
-    if (!field->fallback || !ks_type_is_scalar(field->type))
+    if (!field->fallback || !ks_type_is_scalar(field->type) || (have && have->other >> i & 1))
         return NULL;
     scratch = ks_obj_new(w->arena, here->place->want->kind, NULL);
     return ks_load_text(w->arena, field, field->fallback, scratch) ? NULL : scratch;
@@ -110,7 +120,7 @@ static void diff_leaf(const struct walk *w, const struct here *here, unsigned i)
     if (is_same(field, here->place->want, have))
         return;
     change = add(w, here, field, KS_SET, field_path(w, here, field));
-    change->from = show_or_null(w->arena, field, have);
+    change->from = show_have(w->arena, field, i, here->place->have, have);
     change->to = show_or_null(w->arena, field, here->place->want);
 }
 
@@ -121,15 +131,15 @@ static void diff_null(const struct walk *w, const struct here *here, unsigned i)
     const struct ks_obj *have = here->place->have;
     struct ks_change *change;
 
-    if (!have || !ks_stated_i(have, i))
+    if (!have || !((have->stated | have->other) >> i & 1))
         return;
     if (field->type == KS_MAP && ((const struct ks_map *)ks_member(have, field))->n == 0)
         return;
-    if (field->fallback && ks_type_is_scalar(field->type) &&
+    if (field->fallback && ks_type_is_scalar(field->type) && ks_stated_i(have, i) &&
         ks_streq(field->fallback, ks_value_show(w->arena, field, ks_member(have, field))))
         return;
     change = add(w, here, field, KS_UNSET, field_path(w, here, field));
-    change->from = show_or_null(w->arena, field, have);
+    change->from = show_have(w->arena, field, i, have, have);
 }
 
 const struct ks_obj *ks_match(const struct ks_map *have, const struct ks_obj *want)

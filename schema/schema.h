@@ -34,12 +34,16 @@ int ks_impact_parse(const char *text, enum ks_impact *ret);
 struct ks_kind;
 struct ks_field;
 
-/* The head of every object. Bit i of `stated`: fields[i] was given; of `null`: it was given as null. */
+/*
+ * The head of every object. Bit i of `stated`: fields[i] was given; of `null`: it was given as null. Bit i of
+ * `other`, in observed objects: the host has something there that the row cannot say (an unknown word, a number
+ * that is none); it is not stated, equals nothing, and is not what absence means either.
+ */
 struct ks_obj {
     const struct ks_kind *kind;
     const char *key; /* its key in the map that it stands in, or NULL */
     struct ks_loc at;
-    uint64_t stated, null;
+    uint64_t stated, null, other;
     struct ks_loc *field_at; /* one a field; NULL in observed objects */
     xmlNode *xml;            /* what it was read from, while that document lives; else NULL */
 };
@@ -170,7 +174,12 @@ struct ks_field {
      * `.` is the element itself ("./@name" or "@name"). Without @ATTR: the element's text, or its presence.
      */
     const char *xml;
-    const char *xml_unit; /* KS_SIZE: "KiB" ("unit" attribute beside it); KS_DURATION: "s" or "ms" (no attribute) */
+    /*
+     * KS_SIZE: "KiB": what the "unit" attribute beside the value says, or means when it is not there; "=KiB":
+     * always, there is no such attribute; NULL: bytes, without one. Rates: "KiB", "kB" likewise, never with an
+     * attribute. KS_DURATION: "s", "ms" (NULL too), "us", "ns".
+     */
+    const char *xml_unit;
     const char *xml_create; /* the fragment that makes the path's last element when it is not there */
     const struct ks_codec *codec;
     /* Checks and may replace a scalar's text by its canonical form. Returns NULL, or what was expected. */

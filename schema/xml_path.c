@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The path language of ks_field.xml: read in place and walked by hand. */
+#include "schema/xml.h"
+
+/* One ELEM of a path. */
+struct step {
+    const char *name;
+    size_t n;
+    const char *predicates; /* at the first '[', or where one would stand */
+    const char *rest;       /* behind the '/', or the end */
+};
+
+/* One [SUB/@ATTR=VALUE]. */
+struct predicate {
+    const char *sub, *attr, *value; /* value NULL: $key without a key */
+    size_t n_sub, n_attr, n_value;
+};
+
+/* ---- reading a path ----------------------------------------------------------------------------------------- */
+
+/* Reads the predicate that *at points to and moves on; false when there is none, or a broken one. */
+static bool predicate_next(const char **at, const char *key, struct predicate *ret)
+{
+    const char *p = *at;
+    if (*p != '[')
+        return false;
+    *ret = (struct predicate){.sub = ++p};
+    while (*p && *p != '@' && *p != ']')
+        p++;
+    if (*p != '@')
+        return false;
+    ret->n_sub = (size_t)(p - ret->sub);
+    if (ret->n_sub && ret->sub[ret->n_sub - 1] == '/')
+        ret->n_sub--;
+    ret->attr = ++p;
+    p += strcspn(p, "=]/[");
+    ret->n_attr = (size_t)(p - ret->attr);
+    if (*p++ != '=')
+        return false;
+    if (*p == '\'') {
+        ret->value = ++p;
+        p = strchr(p, '\'');
+        if (!p)
+            return false;
+        ret->n_value = (size_t)(p++ - ret->value);
+    } else if (ks_starts(p, "$key")) {
+        ret->value = key;
+        ret->n_value = key ? strlen(key) : 0;
+        p += 4;
+    } else {
+        return false;
+    }
+    if (*p != ']')
+        return false;
+    *at = p + 1;
+    return true;
+}
+
+/* Where the predicates that start at `p` end, without reading them. */
+static const char *predicates_end(const char *p)
+{
+    while (*p == '[') {
+        bool quoted = false;
+        while (*p && (quoted || *p != ']'))
+            quoted ^= *p++ == '\'';
+        p += *p == ']';
+    }
+    return p;
+}
+
+/* Reads the next ELEM of a path; false at its end or its attribute. */
+static bool step_next(const char *path, struct step *ret)
+{
+    while (path[0] == '.' && (path[1] == '/' || path[1] == '\0'))
+        path += path[1] ? 2 : 1;
+    if (*path == '\0' || *path == '@')
+        return false;
+    size_t n = strcspn(path, "[/");
+    const char *end = predicates_end(path + n);
+    *ret = (struct step){path, n, path + n, *end == '/' ? end + 1 : end};
+    return n > 0;
+}
+
+static bool step_is_last(const struct step *step)
+{
+    struct step next;
+    return !step_next(step->rest, &next);
+}
+
+const char *ks_xml_path_attr(const char *path)
+{
+    struct step step;
+    if (*path == '/')
+        path++;
+    while (step_next(path, &step))
+        path = step.rest;
+    if (ks_starts(path, "./"))
+        path += 2;
+    return *path == '@' ? path + 1 : NULL;
+}
+
+bool ks_xml_path_valid(const char *path)
+{
+    struct step step;
+    if (*path == '/')
+        path++;
+    while (step_next(path, &step)) {
+        const char *at = step.predicates;
+        struct predicate predicate;
+        while (*at == '[')
+            if (!predicate_next(&at, "", &predicate) || predicate.n_attr == 0)
+                return false;
+        if (*at && *at != '/')
+            return false;
+        path = step.rest;
+    }
+    while (*path == '.' || *path == '/')
+        path++;
+    if (*path == '@')
+        return path[1] && !strpbrk(path + 1, "/[]@'");
+    return *path == '\0';
+}
+
+/* ---- matching ----------------------------------------------------------------------------------------------- */
+
+static bool same_name(const xmlChar *name, const char *want, size_t n)
+{
+    return (char)name[0] == want[0] && strncmp((const char *)name, want, n) == 0 && name[n] == '\0';
+}
+
+static const xmlNode *child_named(const xmlNode *node, const char *name, size_t n)
+{
+    for (const xmlNode *c = node->children; c; c = c->next)
+        if (c->type == XML_ELEMENT_NODE && !c->ns && same_name(c->name, name, n))
+            return c;
+    return NULL;
+}
+
+static bool attr_equals(const xmlNode *node, const struct predicate *p)
+{
+    for (const xmlAttr *a = node->properties; a; a = a->next) {
+        if (a->ns || !same_name(a->name, p->attr, p->n_attr))
+            continue;
+        const char *value = a->children && a->children->content ? (const char *)a->children->content : "";
+        return strncmp(value, p->value, p->n_value) == 0 && value[p->n_value] == '\0';
+    }
+    return false;
+}
+
+static bool predicate_holds(const xmlNode *node, const struct predicate *p)
+{
+    if (!p->value)
+        return false;
+    const char *sub = p->sub, *end = p->sub + p->n_sub;
+    while (node && sub < end) {
+        const char *slash = memchr(sub, '/', (size_t)(end - sub));
+        size_t n = (size_t)((slash ? slash : end) - sub);
+        node = child_named(node, sub, n);
+        sub += n + 1;
+    }
+    return node && attr_equals(node, p);
+}
+
+static bool step_matches(const xmlNode *node, const struct step *step, const char *key)
+{
+    if (node->type != XML_ELEMENT_NODE || node->ns || !same_name(node->name, step->name, step->n))
+        return false;
+    const char *at = step->predicates;
+    struct predicate predicate;
+    while (predicate_next(&at, key, &predicate))
+        if (!predicate_holds(node, &predicate))
+            return false;
+    return *at != '[';
+}
+
+static xmlNode *step_child(const xmlNode *node, const struct step *step, const char *key)
+{
+    for (xmlNode *c = node->children; c; c = c->next)
+        if (step_matches(c, step, key))
+            return c;
+    return NULL;
+}
+
+/* Where a path starts, and what is left of it. */
+static xmlNode *path_start(xmlNode *node, const char **path)
+{
+    if (**path != '/')
+        return node;
+    (*path)++;
+    return ks_xml_top(node);
+}
+
+/* Depth first, so that an element which leads nowhere does not hide its sibling which does. */
+static xmlNode *find(xmlNode *node, const char *path, const char *key, const char *attr)
+{
+    struct step step;
+    if (!step_next(path, &step))
+        return !attr || ks_xml_attr(node, attr) ? node : NULL;
+    for (xmlNode *c = node->children; c; c = c->next) {
+        if (!step_matches(c, &step, key))
+            continue;
+        xmlNode *found = find(c, step.rest, key, attr);
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+xmlNode *ks_xml_find(xmlNode *node, const char *path, const char *key)
+{
+    const char *attr = ks_xml_path_attr(path);
+    node = path_start(node, &path);
+    return find(node, path, key, attr);
+}
+
+const char *ks_xml_get(struct ks_arena *arena, xmlNode *node, const char *path, const char *key)
+{
+    const char *attr = ks_xml_path_attr(path);
+    node = path_start(node, &path);
+    xmlNode *found = find(node, path, key, attr);
+    if (!found)
+        return NULL;
+    return attr ? ks_xml_attr(found, attr) : ks_xml_content(arena, found);
+}
+
+/* Walks down to the parent of the last ELEM by first matches; NULL when one is missing. *last is that ELEM. */
+static xmlNode *last_parent(xmlNode *node, const char *path, const char *key, struct step *last)
+{
+    node = path_start(node, &path);
+    if (!step_next(path, last))
+        return NULL;
+    while (node && !step_is_last(last)) {
+        node = step_child(node, last, key);
+        step_next(last->rest, last);
+    }
+    return node;
+}
+
+xmlNode *ks_xml_each(xmlNode *node, const char *path, const char *key, const xmlNode *after)
+{
+    struct step last;
+    const xmlNode *parent = last_parent(node, path, key, &last);
+    xmlNode *c = after ? after->next : parent ? parent->children : NULL;
+    while (c && !step_matches(c, &last, key))
+        c = c->next;
+    return c;
+}
+
+/* ---- making ------------------------------------------------------------------------------------------------- */
+
+/* What the predicates of an ELEM demand, given to a node that was made for it. */
+static int demand(xmlNode *node, const struct step *step, const char *key, struct ks_error *err)
+{
+    const char *at = step->predicates;
+    struct predicate p;
+    while (predicate_next(&at, key, &p)) {
+        ks_auto(ks_freep) char *attr = strndup(p.attr, p.n_attr), *sub = strndup(p.sub, p.n_sub);
+        ks_auto(ks_freep) char *value = p.value ? strndup(p.value, p.n_value) : NULL;
+        if (!value)
+            return ks_fail(err, KS_E_BUG, KS_NOWHERE, "the path step '%s' needs a key", step->name);
+        xmlNode *target = node;
+        for (char *save = NULL, *name = strtok_r(sub, "/", &save); name; name = strtok_r(NULL, "/", &save))
+            target = ks_xml_ensure_child(target, name);
+        ks_xml_set_attr(target, attr, value);
+    }
+    if (*at == '[')
+        return ks_fail(err, KS_E_BUG, KS_NOWHERE, "the path step '%s' has a broken predicate", step->name);
+    return 0;
+}
+
+static xmlNode *make_step(xmlNode *parent, const struct step *step, const char *key, const char *create,
+                          struct ks_error *err)
+{
+    ks_auto(ks_freep) char *name = strndup(step->name, step->n);
+    xmlNode *node = NULL;
+    if (create) {
+        node = ks_xml_fragment(parent, create, key, err);
+        if (!node)
+            return NULL;
+        if (!ks_xml_is(node, name)) {
+            ks_fail(err, KS_E_BUG, KS_NOWHERE, "the fragment '%s' does not make a <%s>", create, name);
+            xmlFreeNode(node);
+            return NULL;
+        }
+        ks_xml_link(parent, node);
+    } else {
+        node = ks_xml_add(parent, name);
+    }
+    return demand(node, step, key, err) ? NULL : node;
+}
+
+/* The element of a path below `node`, what is missing made; `append`: the last one is made in any case. */
+static xmlNode *make_path(xmlNode *node, const char *path, const char *key, const char *create, bool append,
+                          struct ks_error *err)
+{
+    const char *whole = path;
+    node = path_start(node, &path);
+    struct step step;
+    if (append && !step_next(path, &step)) {
+        ks_fail(err, KS_E_BUG, KS_NOWHERE, "the path '%s' names no element", whole);
+        return NULL;
+    }
+    while (node && step_next(path, &step)) {
+        bool last = step_is_last(&step);
+        xmlNode *child = last && append ? NULL : step_child(node, &step, key);
+        node = child ? child : make_step(node, &step, key, last ? create : NULL, err);
+        path = step.rest;
+    }
+    return node;
+}
+
+xmlNode *ks_xml_ensure(xmlNode *node, const char *path, const char *key, const char *create, struct ks_error *err)
+{
+    const char *rest = path;
+    xmlNode *start = path_start(node, &rest);
+    xmlNode *found = find(start, rest, key, NULL);
+    return found ? found : make_path(node, path, key, create, false, err);
+}
+
+xmlNode *ks_xml_append(xmlNode *node, const char *path, const char *key, const char *create, struct ks_error *err)
+{
+    return make_path(node, path, key, create, true, err);
+}
+
+int ks_xml_set(xmlNode *node, const char *path, const char *key, const char *create, const char *value,
+               struct ks_error *err)
+{
+    xmlNode *target = ks_xml_find(node, path, key);
+    if (!target)
+        target = ks_xml_ensure(node, path, key, create, err);
+    if (!target)
+        return -1;
+    const char *attr = ks_xml_path_attr(path);
+    if (attr)
+        ks_xml_set_attr(target, attr, value);
+    else
+        ks_xml_set_content(target, value);
+    return 0;
+}
+
+/* ---- unmaking ----------------------------------------------------------------------------------------------- */
+
+/* The attribute is what a predicate of the ELEM on the node itself demands. */
+static bool demanded(const xmlAttr *a, const struct step *step, const char *key)
+{
+    const char *at = step->predicates;
+    struct predicate p;
+    while (predicate_next(&at, key, &p))
+        if (p.n_sub == 0 && same_name(a->name, p.attr, p.n_attr))
+            return true;
+    return false;
+}
+
+/* Nothing is left in `node` but what making it would give it. */
+static bool only_scaffold(xmlNode *node, const struct step *step, const char *key, const char *create)
+{
+    struct ks_error err = {0};
+    xmlNode *made = create ? ks_xml_fragment(node, create, key, &err) : NULL;
+    bool only = !ks_xml_child(node, NULL);
+    for (const xmlAttr *a = node->properties; only && a; a = a->next) {
+        const char *name = (const char *)a->name;
+        only = demanded(a, step, key) || (made && ks_streq(ks_xml_attr(node, name), ks_xml_attr(made, name)));
+    }
+    for (const xmlNode *c = node->children; only && c; c = c->next)
+        only = c->type == XML_TEXT_NODE && xmlIsBlankNode(c);
+    if (made)
+        xmlFreeNode(made);
+    ks_error_done(&err);
+    return only;
+}
+
+void ks_xml_unset(xmlNode *node, const char *path, const char *key, const char *create, const xmlNode *stop)
+{
+    const char *attr = ks_xml_path_attr(path);
+    xmlNode *target = ks_xml_find(node, path, key);
+    if (!target)
+        return;
+    struct step last;
+    const char *rest = *path == '/' ? path + 1 : path;
+    bool named = step_next(rest, &last); /* else the path is the object's own element, which stays */
+    while (named && !step_is_last(&last))
+        step_next(last.rest, &last);
+    if (attr)
+        ks_xml_set_attr(target, attr, NULL);
+    else if (!named)
+        ks_xml_set_content(target, "");
+    if (!named)
+        ks_xml_prune(target, stop);
+    else if (!attr || (target != stop && only_scaffold(target, &last, key, create)))
+        ks_xml_remove(target, stop);
+}
