@@ -5,14 +5,13 @@
 import sys
 from pathlib import Path
 
-FOLDERS = ["base", "schema", "virt", "state", "planners", "actuators", "reconciler", "tests", "bench"]
 LICENCE = "/* SPDX-License-Identifier: GPL-2.0-or-later */"
 LINES = 600
 
 
 def faults(top):
-    for folder in FOLDERS:
-        for path in sorted((top / folder).rglob("*.[ch]")):
+    for folder in sorted(f.parent for f in top.glob("*/CMakeLists.txt")):
+        for path in sorted(folder.rglob("*.[ch]")):
             lines = path.read_text().splitlines()
             if lines[:1] != [LICENCE]:
                 yield f"{path.relative_to(top)}:1: does not begin with {LICENCE}"
