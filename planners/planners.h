@@ -31,18 +31,41 @@ struct ks_planning {
 struct ks_plan *ks_plan_make(struct ks_arena *arena, struct ks_manifest *want, const struct ks_observed *have,
                              const struct ks_plan_options *options, struct ks_findings *findings);
 
-/* ---- for the planners of the kinds ----------------------------------------------------------------------------
+/*
+ * ---- for the planners of the kinds ----
  */
 
-/* Adds a step; id is made of kind, name and (when not NULL) part: "guest/web1:restart". */
+/*
+ * Adds a step. Its id is made of kind, name and (when not NULL) part: "guest/web1:restart". `have_hash` becomes the
+ * fingerprint.
+ */
 struct ks_step *ks_plan_add(struct ks_planning *p, const char *kind, const char *name, const char *part,
-                            enum ks_verb verb, enum ks_action action);
-/* Fills fields and impact from changes; `running` picks the impact column. */
-void ks_step_set_changes(struct ks_planning *p, struct ks_step *s, const struct ks_changes *changes, bool running);
-void ks_step_add_field(struct ks_planning *p, struct ks_step *s, const char *path, const char *from, const char *to,
-                       enum ks_impact impact);
-/* `s` waits for the step of that id; ids of steps that are not in the plan are dropped when it is ordered. */
-void ks_step_after(struct ks_planning *p, struct ks_step *s, const char *id);
+                            enum ks_verb verb, enum ks_action action, uint64_t have_hash);
+/* Adds a line to a step and raises its impact to this one. */
+struct ks_plan_field *ks_step_add(struct ks_planning *p, struct ks_step *s, const char *path, const char *from,
+                                  const char *to, enum ks_impact impact);
+/* The same for each change; `running` picks the impact column. Sets ->define. */
+void ks_step_add_changes(struct ks_planning *p, struct ks_step *s, const struct ks_changes *changes, bool running);
+/* What one change does to its users, by its row. */
+enum ks_impact ks_change_impact(const struct ks_change *change, bool running);
+/* `s` cannot be done before, or without, the step of that id; ids that are not in the plan are dropped later. */
+void ks_step_needs(struct ks_planning *p, struct ks_step *s, const char *id);
+/* `s` stands after the step of that id where both are carried out. */
+void ks_step_follows(struct ks_planning *p, struct ks_step *s, const char *id);
+void ks_step_affects(struct ks_planning *p, struct ks_step *s, const char *id);
+/* Holds the step when its impact is neither safe nor live nor allowed by the options or `own` (may be NULL). */
+void ks_step_hold(struct ks_planning *p, struct ks_step *s, const struct ks_strings *own);
+void ks_step_block(struct ks_planning *p, struct ks_step *s, const char *fmt, ...) KS_PRINTF(3, 4);
+/* Whether the manifest says that unnamed things which kvmstate made are to go. */
+bool ks_prunes(const struct ks_planning *p);
+/* Puts steps in the order of execution; hands on holding and blocking to what needs them. A cycle is a finding. */
+void ks_plan_order(struct ks_planning *p);
+
+/* The place of a kind in the order of building up a host. */
+unsigned ks_kind_rank(const char *kind);
+
+/* Fills what the manifest leaves to be worked out: a disk's volume as a path, a nic's MAC, a VF's address. */
+void ks_resolve(struct ks_planning *p);
 
 /* One function a kind; each adds steps and findings. */
 void ks_plan_kernel(struct ks_planning *p);

@@ -176,7 +176,14 @@ struct ks_shutdown {
     uint64_t timeout; /* ms */
     unsigned then;
 };
-enum ks_guest_state { KS_GUEST_RUNNING, KS_GUEST_STOPPED, KS_GUEST_PAUSED, KS_GUEST_ABSENT, KS_GUEST_UNMANAGED };
+enum ks_guest_state {
+    KS_GUEST_RUNNING,
+    KS_GUEST_STOPPED,
+    KS_GUEST_PAUSED,
+    KS_GUEST_ABSENT,
+    KS_GUEST_UNMANAGED,
+    KS_GUEST_STATES
+};
 struct ks_guest {
     struct ks_obj o;
     unsigned state; /* enum ks_guest_state */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a manifest leaves to be worked out, from the manifest itself and the host. */
+#include "planners/planners.h"
+
+/* How a pool's volumes are reached: by its type. The order is that of the pool's own enum names. */
+static const struct {
+    const char *pool_type, *source_type;
+} source_types[] = {
+    {"dir", "file"},    {"fs", "file"},    {"netfs", "file"},  {"logical", "block"},       {"disk", "block"},
+    {"iscsi", "block"}, {"scsi", "block"}, {"mpath", "block"}, {"iscsi-direct", "volume"}, {"rbd", "volume"},
+    {"zfs", "block"},
+};
+
+static const char *source_type(const struct ks_pool *pool)
+{
+    const char *type = pool ? ks_show(NULL, &pool->o.kind->fields[ks_row(pool->o.kind, "type")], &pool->o) : "dir";
+
+    for (size_t i = 0; i < KS_COUNT(source_types); i++)
+        if (ks_streq(source_types[i].pool_type, type))
+            return source_types[i].source_type;
+    return "volume";
+}
+
+static void resolve_volume(struct ks_planning *p, struct ks_disk *disk)
+{
+    const char *slash = strchr(disk->volume, '/');
+    const char *name, *path = NULL;
+    const struct ks_seen_pool *seen;
+    const struct ks_pool *pool;
+    struct ks_obj *volume = NULL;
+
+    if (!slash)
+        return;
+    name = ks_strndup(p->arena, disk->volume, (size_t)(slash - disk->volume));
+    seen = ks_seen_pool(p->have, name);
+    pool = (const struct ks_pool *)ks_map_get(&p->want->pools, name);
+    if (!pool && seen)
+        pool = seen->config;
+    if (seen && seen->volumes_known)
+        volume = ks_map_get(&seen->volumes, slash + 1);
+    if (volume)
+        path = ((const struct ks_volume *)volume)->path;
+    if (!path && seen && seen->path)
+        path = ks_sprintf(p->arena, "%s/%s", seen->path, slash + 1);
+    if (!path && pool && pool->path)
+        path = ks_sprintf(p->arena, "%s/%s", pool->path, slash + 1);
+    disk->source_type = path ? source_type(pool) : "volume";
+    disk->source_path = path;
+}
+
+static void resolve_nic(struct ks_planning *p, const struct ks_guest *guest, struct ks_nic *nic)
+{
+    if (!nic->mac)
+        nic->mac = ks_derived_mac(p->arena, p->want->host, guest->o.key, nic->o.key);
+    if (nic->vf && ks_has(&nic->vf->o, "pf") && nic->vf->index) {
+        const struct ks_seen_pf *pf = ks_seen_pf(p->have, nic->vf->pf);
+        uint64_t index;
+        if (!pf || ks_parse_u64(nic->vf->index, &index) < 0)
+            return;
+        for (size_t i = 0; i < pf->n_vfs; i++)
+            if (pf->vfs[i].index == index)
+                nic->vf_address = pf->vfs[i].address;
+    }
+}
+
+void ks_resolve(struct ks_planning *p)
+{
+    for (size_t i = 0; i < p->want->guests.n; i++) {
+        const struct ks_guest *guest = (const struct ks_guest *)p->want->guests.v[i];
+        for (size_t k = 0; k < guest->disks.n; k++) {
+            struct ks_disk *disk = (struct ks_disk *)guest->disks.v[k];
+            if (ks_has(&disk->o, "volume"))
+                resolve_volume(p, disk);
+        }
+        for (size_t k = 0; k < guest->nics.n; k++)
+            resolve_nic(p, guest, (struct ks_nic *)guest->nics.v[k]);
+    }
+}
