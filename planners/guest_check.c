@@ -72,10 +72,10 @@ static void check_disks(struct ks_planning *p, const struct ks_guest *guest)
     }
 }
 
-static bool is_absent(const struct ks_obj *obj)
+static bool is_absent(struct ks_planning *p, const struct ks_obj *obj)
 {
     return ks_has(obj, "state") &&
-           ks_streq(ks_show(NULL, &obj->kind->fields[ks_row(obj->kind, "state")], obj), "absent");
+           ks_streq(ks_show(p->arena, &obj->kind->fields[ks_row(obj->kind, "state")], obj), "absent");
 }
 
 static void check_nics(struct ks_planning *p, const struct ks_guest *guest)
@@ -85,14 +85,14 @@ static void check_nics(struct ks_planning *p, const struct ks_guest *guest)
         if (ks_has(&nic->o, "bridge")) {
             const struct ks_obj *bridge = ks_map_get(&p->want->bridges, nic->bridge);
             const struct ks_seen_link *link = ks_seen_link(p->have, nic->bridge);
-            if (bridge ? is_absent(bridge) : !ks_seen_bridge(p->have, nic->bridge) && !link)
+            if (bridge ? is_absent(p, bridge) : !ks_seen_bridge(p->have, nic->bridge) && !link)
                 (void)complain(p, guest, ks_at(&nic->o, "bridge"),
                                "nic %s: there is no bridge '%s', neither in the manifest nor on the host",
                                nic->o.key, nic->bridge);
         }
         if (ks_has(&nic->o, "network")) {
             const struct ks_obj *network = ks_map_get(&p->want->networks, nic->network);
-            if (network ? is_absent(network) : !ks_seen_network(p->have, nic->network))
+            if (network ? is_absent(p, network) : !ks_seen_network(p->have, nic->network))
                 (void)complain(p, guest, ks_at(&nic->o, "network"),
                                "nic %s: there is no network '%s', neither in the manifest nor on the host",
                                nic->o.key, nic->network);

@@ -11,9 +11,10 @@ static const struct {
     {"zfs", "block"},
 };
 
-static const char *source_type(const struct ks_pool *pool)
+static const char *source_type(struct ks_planning *p, const struct ks_pool *pool)
 {
-    const char *type = pool ? ks_show(NULL, &pool->o.kind->fields[ks_row(pool->o.kind, "type")], &pool->o) : "dir";
+    const char *type =
+        pool ? ks_show(p->arena, &pool->o.kind->fields[ks_row(pool->o.kind, "type")], &pool->o) : "dir";
 
     for (size_t i = 0; i < KS_COUNT(source_types); i++)
         if (ks_streq(source_types[i].pool_type, type))
@@ -44,7 +45,7 @@ static void resolve_volume(struct ks_planning *p, struct ks_disk *disk)
         path = ks_sprintf(p->arena, "%s/%s", seen->path, slash + 1);
     if (!path && pool && pool->path)
         path = ks_sprintf(p->arena, "%s/%s", pool->path, slash + 1);
-    disk->source_type = path ? source_type(pool) : "volume";
+    disk->source_type = path ? source_type(p, pool) : "volume";
     disk->source_path = path;
 }
 

@@ -152,6 +152,8 @@ struct ks_observed {
     KS_VEC(const char *) unknown; /* whole kinds that could not be read: "networks: ..." */
 };
 
+/* Sorts each list by name; ks_observe() ends with it. The name is the first member of every element. */
+void ks_observed_sort(struct ks_observed *o);
 /* By name, or NULL. */
 const struct ks_seen_guest *ks_seen_guest(const struct ks_observed *o, const char *name);
 const struct ks_seen_pool *ks_seen_pool(const struct ks_observed *o, const char *name);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "schema/observed.h"
+
+/* Lists are sorted by name, which is the first member of every element. */
+static const void *find(const void *list, size_t n, size_t size, const char *name)
+{
+    size_t low = 0, high = n;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const char *element = (const char *)list + middle * size;
+        const int order = strcmp(*(const char *const *)(const void *)element, name);
+        if (order == 0)
+            return element;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+#define FIND(list, name) find((list).v, (list).n, sizeof *(list).v, (name))
+
+const struct ks_seen_guest *ks_seen_guest(const struct ks_observed *o, const char *name)
+{
+    return FIND(o->guests, name);
+}
+
+const struct ks_seen_pool *ks_seen_pool(const struct ks_observed *o, const char *name)
+{
+    return FIND(o->pools, name);
+}
+
+const struct ks_seen_network *ks_seen_network(const struct ks_observed *o, const char *name)
+{
+    return FIND(o->networks, name);
+}
+
+const struct ks_seen_secret *ks_seen_secret(const struct ks_observed *o, const char *name)
+{
+    return FIND(o->secrets, name);
+}
+
+const struct ks_seen_bridge *ks_seen_bridge(const struct ks_observed *o, const char *name)
+{
+    return FIND(o->bridges, name);
+}
+
+const struct ks_seen_link *ks_seen_link(const struct ks_observed *o, const char *name)
+{
+    return FIND(o->links, name);
+}
+
+const struct ks_seen_pci *ks_seen_pci(const struct ks_observed *o, const char *address)
+{
+    return FIND(o->pci, address);
+}
+
+/* PFs are few, and have two names. */
+const struct ks_seen_pf *ks_seen_pf(const struct ks_observed *o, const char *name)
+{
+    for (size_t i = 0; i < o->pfs.n; i++)
+        if (ks_streq(o->pfs.v[i].name, name) || ks_streq(o->pfs.v[i].address, name))
+            return &o->pfs.v[i];
+    return NULL;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+#define SORT(list) \
+    do { \
+        if ((list).n > 1) \
+            qsort((list).v, (list).n, sizeof *(list).v, compare_names); \
+    } while (0)
+
+void ks_observed_sort(struct ks_observed *o)
+{
+    SORT(o->guests);
+    SORT(o->pools);
+    SORT(o->networks);
+    SORT(o->secrets);
+    SORT(o->bridges);
+    SORT(o->links);
+    SORT(o->pci);
+}
