@@ -113,20 +113,25 @@ static void live_change(struct job *j, const struct ks_change *live)
     j->main->restart_only = false;
 }
 
-/* Fields of which only the ledger knows that the running guest has not got them yet. */
+static bool is_listed(const struct ks_step *s, const char *path)
+{
+    for (size_t i = 0; s && i < s->fields.n; i++)
+        if (ks_streq(s->fields.v[i].path, path))
+            return true;
+    return false;
+}
+
+/* Fields of which only the ledger knows that the running guest has not got them yet: "cpu.mode,xml". */
 static void pending_changes(struct job *j)
 {
-    ks_auto(ks_freep) char *list = NULL;
-    char *rest, *path;
+    const char *p = is_running(j->seen) && j->seen->pending ? j->seen->pending : "";
 
-    if (!j->seen->pending || !is_running(j->seen) || !(list = strdup(j->seen->pending)))
-        return;
-    for (path = strtok_r(list, ",", &rest); path; path = strtok_r(NULL, ",", &rest)) {
-        bool listed = false;
-        for (size_t i = 0; j->restart && i < j->restart->fields.n; i++)
-            listed = listed || ks_streq(j->restart->fields.v[i].path, path);
-        if (!listed)
-            (void)ks_step_add(j->p, restart_step(j), ks_strdup(j->p->arena, path), NULL, NULL, KS_RESTART);
+    while (*p) {
+        const size_t n = strcspn(p, ",");
+        const char *path = ks_strndup(j->p->arena, p, n);
+        if (n > 0 && !is_listed(j->restart, path))
+            (void)ks_step_add(j->p, restart_step(j), path, NULL, NULL, KS_RESTART);
+        p += n + (p[n] == ',');
     }
 }
 
