@@ -123,3 +123,20 @@ struct ks_loc ks_at(const struct ks_obj *o, const char *key)
     const unsigned i = ks_row(o->kind, key);
     return o->field_at && o->field_at[i].line ? o->field_at[i] : o->at;
 }
+
+void ks_obj_forget_xml(struct ks_obj *o)
+{
+    o->xml = NULL;
+    for (size_t i = 0; i < o->kind->n_fields; i++) {
+        const struct ks_field *field = &o->kind->fields[i];
+        if (field->type == KS_OBJECT) {
+            struct ks_obj *child = *(struct ks_obj **)ks_member(o, field);
+            if (child)
+                ks_obj_forget_xml(child);
+        } else if (field->type == KS_MAP) {
+            const struct ks_map *map = ks_member(o, field);
+            for (size_t k = 0; k < map->n; k++)
+                ks_obj_forget_xml(map->v[k]);
+        }
+    }
+}

@@ -75,6 +75,9 @@ void ks_mark(struct ks_obj *o, const char *key);              /* says that a mem
 void ks_unmark(struct ks_obj *o, const char *key);            /* makes it absent */
 struct ks_loc ks_at(const struct ks_obj *o, const char *key); /* where it was stated, else where the object was */
 
+/* Empties ->xml of an object and all below it: before the document that they were read from is freed. */
+void ks_obj_forget_xml(struct ks_obj *o);
+
 /* ---- field types -------------------------------------------------------------------------------------------- */
 
 enum ks_type {

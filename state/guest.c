@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guests: one list call for each fact that lists carry, one read of each definition (and of the live XML of those
+ * that run), shared out over several threads on the one connection: the daemon formats XML in parallel, and a
+ * round trip costs more than the parse.
+ */
+#include "state/state.h"
+
+#include <libxml/parser.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "schema/mark.h"
+
+enum { READERS = 8 };
+enum { FLAG_AUTOSTART = 1, FLAG_PAUSED = 2, FLAG_TRANSIENT = 4, FLAG_SAVED = 8 };
+
+struct domain {
+    virDomainPtr handle;
+    const char *name;
+    unsigned flags;
+};
+
+struct reading {
+    struct ks_observing *o;
+    size_t n;
+    struct domain *domains;
+    struct ks_seen_guest *guests; /* one for each domain, in the same order */
+    atomic_size_t next;
+};
+
+struct reader {
+    struct reading *all;
+    struct ks_arena *arena;
+    pthread_t thread;
+    bool started;
+};
+
+static const struct ks_guest *parse(struct ks_arena *arena, const char *text, struct ks_seen_guest *guest,
+                                    struct ks_error *err)
+{
+    ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
+    struct ks_guest_mark mark;
+    struct ks_guest *ret;
+
+    if (ks_xml_parse(text, strlen(text), &doc, err) < 0)
+        return NULL;
+    ret = (struct ks_guest *)ks_obj_new(arena, &ks_guest_kind, guest->name);
+    ks_xml_read(arena, xmlDocGetRootElement(doc), &ret->o);
+    ks_guest_mark_read(xmlDocGetRootElement(doc), &mark);
+    guest->owned = guest->owned || mark.owned;
+    guest->protect = guest->protect || mark.protect;
+    ks_obj_forget_xml(&ret->o);
+    return ret;
+}
+
+static const struct ks_guest *read_xml(struct reader *r, virDomainPtr domain, unsigned flags,
+                                       struct ks_seen_guest *guest, struct ks_error *err)
+{
+    ks_auto(ks_freep) char *text = virDomainGetXMLDesc(domain, flags);
+
+    if (!text) {
+        (void)ks_fail_virt(err, "read the definition of guest %s", guest->name);
+        return NULL;
+    }
+    guest->hash = ks_hash_str(guest->hash, text);
+    return parse(r->arena, text, guest, err);
+}
+
+static unsigned state_of(const struct domain *domain, const struct ks_seen_guest *guest)
+{
+    if (guest->id < 0)
+        return KS_GUEST_STOPPED;
+    return domain->flags & FLAG_PAUSED ? KS_GUEST_PAUSED : KS_GUEST_RUNNING;
+}
+
+static void read_guest(struct reader *r, const struct domain *domain, struct ks_seen_guest *guest)
+{
+    ks_auto(ks_error_done) struct ks_error err = {0};
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    const unsigned id = virDomainGetID(domain->handle);
+
+    guest->name = ks_strdup(r->arena, domain->name);
+    guest->id = id == (unsigned)-1 ? -1 : (int)id;
+    guest->persistent = !(domain->flags & FLAG_TRANSIENT);
+    guest->autostart = domain->flags & FLAG_AUTOSTART;
+    guest->managed_save = domain->flags & FLAG_SAVED;
+    guest->state = state_of(domain, guest);
+    guest->hash = KS_HASH_START;
+    if (virDomainGetUUIDString(domain->handle, uuid) == 0)
+        guest->uuid = ks_strdup(r->arena, uuid);
+    guest->config = read_xml(r, domain->handle, VIR_DOMAIN_XML_INACTIVE, guest, &err);
+    if (guest->config && guest->id >= 0)
+        guest->live = read_xml(r, domain->handle, 0, guest, &err);
+    guest->hash = ks_hash(guest->hash, &guest->state, sizeof guest->state);
+    guest->hash = ks_hash(guest->hash, &guest->autostart, sizeof guest->autostart);
+    if (err.n > 0)
+        guest->unknown = ks_error_text(r->arena, &err);
+}
+
+static void *read_all(void *data)
+{
+    struct reader *r = data;
+
+    for (;;) {
+        const size_t i = atomic_fetch_add(&r->all->next, 1);
+        if (i >= r->all->n)
+            return NULL;
+        read_guest(r, &r->all->domains[i], &r->all->guests[i]);
+    }
+}
+
+static void run_readers(struct reading *all)
+{
+    struct reader readers[64] = {0};
+    unsigned n = all->o->threads ? all->o->threads : READERS;
+
+    if (n > KS_COUNT(readers))
+        n = KS_COUNT(readers);
+    /* A thread costs as much as a read: one for every four guests is plenty. */
+    if (n > 1 + all->n / 4)
+        n = 1 + (unsigned)(all->n / 4);
+    for (unsigned i = 0; i < n; i++) {
+        readers[i].all = all;
+        readers[i].arena = ks_arena_new();
+        /* Where no thread is to be had, fewer read more. */
+        if (i > 0)
+            readers[i].started = pthread_create(&readers[i].thread, NULL, read_all, &readers[i]) == 0;
+    }
+    (void)read_all(&readers[0]);
+    for (unsigned i = 0; i < n; i++) {
+        if (readers[i].started)
+            (void)pthread_join(readers[i].thread, NULL);
+        ks_arena_join(all->o->arena, readers[i].arena);
+    }
+}
+
+static int compare_domains(const void *a, const void *b)
+{
+    return strcmp(((const struct domain *)a)->name, ((const struct domain *)b)->name);
+}
+
+static struct domain *find_domain(struct domain *domains, size_t n, const char *name)
+{
+    const struct domain key = {.name = name};
+
+    return n ? bsearch(&key, domains, n, sizeof *domains, compare_domains) : NULL;
+}
+
+/* Lists again with a filter: one call tells a fact of all guests. */
+static int mark_listed(struct ks_observing *o, struct domain *domains, size_t n, unsigned filter, unsigned flag,
+                       struct ks_error *err)
+{
+    virDomainPtr *list;
+    const int found = virConnectListAllDomains(o->conn, &list, filter);
+
+    if (found < 0)
+        return ks_fail_virt(err, "list guests");
+    for (int i = 0; i < found; i++) {
+        struct domain *domain = find_domain(domains, n, virDomainGetName(list[i]));
+        if (domain)
+            domain->flags |= flag;
+        (void)virDomainFree(list[i]);
+    }
+    free(list);
+    return 0;
+}
+
+/* A guest that nobody names is read only where something may depend on it. */
+static bool is_needed(const struct ks_observing *o, const char *name)
+{
+    const struct ks_manifest *want = o->want;
+
+    if (!want || o->everything || (want->defaults && want->defaults->prune))
+        return true;
+    if (ks_map_get(&want->guests, name))
+        return true;
+    for (size_t i = 0; i < want->guests.n; i++)
+        if (ks_streq(((const struct ks_guest *)want->guests.v[i])->was, name))
+            return true;
+    return false;
+}
+
+static size_t keep_needed(const struct ks_observing *o, virDomainPtr *list, size_t n, struct domain *ret)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *name = virDomainGetName(list[i]);
+        if (is_needed(o, name))
+            ret[kept++] = (struct domain){.handle = list[i], .name = name};
+    }
+    qsort(ret, kept, sizeof *ret, compare_domains);
+    return kept;
+}
+
+static bool any_runs(const struct domain *domains, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (virDomainGetID(domains[i].handle) != (unsigned)-1)
+            return true;
+    return false;
+}
+
+static int read_flags(struct ks_observing *o, struct domain *domains, size_t n, struct ks_error *err)
+{
+    static const struct {
+        unsigned filter, flag;
+        bool of_running;
+    } lists[] = {
+        {VIR_CONNECT_LIST_DOMAINS_AUTOSTART, FLAG_AUTOSTART, false},
+        {VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE, FLAG_SAVED, false},
+        {VIR_CONNECT_LIST_DOMAINS_PAUSED, FLAG_PAUSED, true},
+        {VIR_CONNECT_LIST_DOMAINS_TRANSIENT, FLAG_TRANSIENT, true},
+    };
+    const bool runs = any_runs(domains, n);
+
+    for (size_t i = 0; i < KS_COUNT(lists); i++)
+        if ((runs || !lists[i].of_running) && mark_listed(o, domains, n, lists[i].filter, lists[i].flag, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int read_listed(struct ks_observing *o, virDomainPtr *list, size_t n, struct ks_observed *ret,
+                       struct ks_error *err)
+{
+    struct reading all = {.o = o};
+
+    all.domains = ks_new_n(o->arena, struct domain, n + 1);
+    all.n = keep_needed(o, list, n, all.domains);
+    if (all.n == 0)
+        return 0;
+    if (read_flags(o, all.domains, all.n, err) < 0)
+        return -1;
+    all.guests = ks_new_n(o->arena, struct ks_seen_guest, all.n);
+    xmlInitParser();
+    run_readers(&all);
+    ret->guests.v = all.guests;
+    ret->guests.n = ret->guests.cap = all.n;
+    return 0;
+}
+
+int ks_observe_guests(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
+{
+    virDomainPtr *list;
+    const int n = virConnectListAllDomains(o->conn, &list, 0);
+    int r;
+
+    if (n < 0)
+        return ks_fail_virt(err, "list guests");
+    r = read_listed(o, list, (size_t)n, ret, err);
+    for (int i = 0; i < n; i++)
+        (void)virDomainFree(list[i]);
+    free(list);
+    return r;
+}

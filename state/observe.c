@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The whole host, kind by kind; only what the manifest can make a difference to is asked for. */
+#include "state/state.h"
+
+#include <unistd.h>
+
+typedef int ks_observe_fn(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
+
+static bool always(const struct ks_manifest *want)
+{
+    (void)want;
+    return true;
+}
+
+static bool prunes(const struct ks_manifest *want)
+{
+    return want->defaults && want->defaults->prune;
+}
+
+static bool any_disk(const struct ks_manifest *want, bool (*is)(const struct ks_disk *))
+{
+    for (size_t i = 0; i < want->guests.n; i++) {
+        const struct ks_guest *guest = (const struct ks_guest *)want->guests.v[i];
+        for (size_t k = 0; k < guest->disks.n; k++)
+            if (is((const struct ks_disk *)guest->disks.v[k]))
+                return true;
+    }
+    return false;
+}
+
+static bool any_nic(const struct ks_manifest *want, bool (*is)(const struct ks_nic *))
+{
+    for (size_t i = 0; i < want->guests.n; i++) {
+        const struct ks_guest *guest = (const struct ks_guest *)want->guests.v[i];
+        for (size_t k = 0; k < guest->nics.n; k++)
+            if (is((const struct ks_nic *)guest->nics.v[k]))
+                return true;
+    }
+    return false;
+}
+
+static bool disk_has_volume(const struct ks_disk *disk)
+{
+    return disk->volume != NULL;
+}
+
+static bool disk_has_secret(const struct ks_disk *disk)
+{
+    return disk->auth != NULL;
+}
+
+static bool nic_has_bridge(const struct ks_nic *nic)
+{
+    return nic->bridge != NULL;
+}
+
+static bool nic_has_network(const struct ks_nic *nic)
+{
+    return nic->network != NULL;
+}
+
+static bool nic_has_vf(const struct ks_nic *nic)
+{
+    return nic->vf != NULL;
+}
+
+static bool needs_pools(const struct ks_manifest *want)
+{
+    return want->pools.n > 0 || want->volumes.n > 0 || prunes(want) || any_disk(want, disk_has_volume);
+}
+
+static bool needs_networks(const struct ks_manifest *want)
+{
+    return want->networks.n > 0 || prunes(want) || any_nic(want, nic_has_network);
+}
+
+static bool needs_secrets(const struct ks_manifest *want)
+{
+    return want->secrets.n > 0 || prunes(want) || any_disk(want, disk_has_secret);
+}
+
+static bool needs_links(const struct ks_manifest *want)
+{
+    return want->bridges.n > 0 || want->sriov.n > 0 || prunes(want) || any_nic(want, nic_has_bridge);
+}
+
+static bool needs_devices(const struct ks_manifest *want)
+{
+    if (want->sriov.n > 0 || any_nic(want, nic_has_vf))
+        return true;
+    for (size_t i = 0; i < want->networks.n; i++)
+        if (((const struct ks_network *)want->networks.v[i])->pf)
+            return true;
+    for (size_t i = 0; i < want->guests.n; i++)
+        if (((const struct ks_guest *)want->guests.v[i])->devices.n > 0)
+            return true;
+    return false;
+}
+
+static bool needs_kernel(const struct ks_manifest *want)
+{
+    return want->kernel != NULL;
+}
+
+static const struct {
+    const char *name; /* as ->unknown says it */
+    ks_observe_fn *observe;
+    bool (*needed)(const struct ks_manifest *want);
+} kinds[] = {
+    {"guests", ks_observe_guests, always},
+    {"pools", ks_observe_pools, needs_pools},
+    {"networks", ks_observe_networks, needs_networks},
+    {"secrets", ks_observe_secrets, needs_secrets},
+    {"links", ks_observe_links, needs_links},
+    {"hugepages", ks_observe_hugepages, always},
+    {"devices", ks_observe_devices, needs_devices},
+    {"kernel", ks_observe_kernel, needs_kernel},
+    {"capabilities", ks_observe_caps, always},
+};
+
+/* "/pool/path/name" in a pool at "/pool/path" is volume "pool/name" as well. */
+static void name_volume(struct ks_arena *arena, const struct ks_observed *seen, struct ks_disk *disk)
+{
+    const char *path = disk->file ? disk->file : disk->block;
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    for (size_t i = 0; slash && i < seen->pools.n; i++) {
+        const struct ks_seen_pool *pool = &seen->pools.v[i];
+        if (!pool->path || strncmp(pool->path, path, (size_t)(slash - path)) != 0 ||
+            pool->path[slash - path] != '\0')
+            continue;
+        disk->volume = ks_sprintf(arena, "%s/%s", pool->name, slash + 1);
+        ks_mark(&disk->o, "volume");
+        return;
+    }
+}
+
+static void name_volumes(struct ks_arena *arena, const struct ks_observed *seen, const struct ks_guest *guest)
+{
+    for (size_t i = 0; guest && i < guest->disks.n; i++) {
+        struct ks_disk *disk = (struct ks_disk *)guest->disks.v[i];
+        if (!disk->volume)
+            name_volume(arena, seen, disk);
+    }
+}
+
+static void add_missing(struct ks_observing *o, struct ks_observed *ret, const char *path)
+{
+    if (path && !ks_file_exists(o->root, path))
+        *ks_vec_add(o->arena, &ret->missing_files) = path;
+}
+
+/* Only files that the manifest itself names: one stat for each. */
+static void find_missing(struct ks_observing *o, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < o->want->guests.n; i++) {
+        const struct ks_guest *guest = (const struct ks_guest *)o->want->guests.v[i];
+        for (size_t k = 0; k < guest->disks.n; k++) {
+            const struct ks_disk *disk = (const struct ks_disk *)guest->disks.v[k];
+            add_missing(o, ret, disk->file);
+            add_missing(o, ret, disk->block);
+        }
+        for (size_t k = 0; k < guest->filesystems.n; k++)
+            add_missing(o, ret, ((const struct ks_filesystem *)guest->filesystems.v[k])->source);
+        if (guest->direct_kernel) {
+            add_missing(o, ret, guest->direct_kernel->kernel);
+            add_missing(o, ret, guest->direct_kernel->initrd);
+        }
+    }
+}
+
+static int read_versions(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
+{
+    char name[256] = "";
+
+    if (virConnectGetLibVersion(o->conn, &ret->libvirt_version) < 0)
+        return ks_fail_virt(err, "ask libvirt for its version");
+    if (virConnectGetVersion(o->conn, &ret->qemu_version) < 0)
+        ret->qemu_version = 0;
+    (void)gethostname(name, sizeof name - 1);
+    ret->host = ks_strdup(o->arena, name);
+    return 0;
+}
+
+int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
+{
+    if (read_versions(o, ret, err) < 0)
+        return -1;
+    for (size_t i = 0; i < KS_COUNT(kinds); i++) {
+        ks_auto(ks_error_done) struct ks_error failed = {0};
+        if (o->want && !o->everything && !kinds[i].needed(o->want))
+            continue;
+        if (kinds[i].observe(o, ret, &failed) < 0)
+            *ks_vec_add(o->arena, &ret->unknown) =
+                ks_sprintf(o->arena, "%s: %s", kinds[i].name, ks_error_text(o->arena, &failed));
+    }
+    ks_observed_sort(ret);
+    for (size_t i = 0; i < ret->guests.n && ret->pools.n > 0; i++) {
+        name_volumes(o->arena, ret, ret->guests.v[i].config);
+        name_volumes(o->arena, ret, ret->guests.v[i].live);
+    }
+    if (o->want)
+        find_missing(o, ret);
+    return 0;
+}
