@@ -101,3 +101,25 @@ const char *ks_xml_format_value(struct ks_arena *arena, const struct ks_field *f
 
 /* What the host has at this row, as its XML says it, for a row in obj->other; NULL when there is nothing. */
 const char *ks_xml_raw(struct ks_arena *arena, const struct ks_field *field, const struct ks_obj *obj);
+
+/* ---- fields ------------------------------------------------------------------------------------------------- */
+
+/* The row's bit in ->stated, ->null and ->other. */
+static inline uint64_t ks_xml_bit(const struct ks_obj *obj, const struct ks_field *field)
+{
+    return UINT64_C(1) << (field - obj->kind->fields);
+}
+/* Says that a codec's read found a value. */
+static inline void ks_xml_mark(struct ks_obj *obj, const struct ks_field *field)
+{
+    obj->stated |= ks_xml_bit(obj, field);
+}
+/* Reads one row as ks_xml_read() does all of them; true when the XML has it. */
+bool ks_xml_read_field(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, const char *key,
+                       struct ks_obj *ret);
+/*
+ * The key that a map entry's element carries: what stands at the kind's xml_key, else the user alias without its
+ * "ua-". In this order, because others set such aliases too, and a disk is its target. NULL: neither. Lies in the
+ * tree.
+ */
+const char *ks_xml_entry_key(struct ks_arena *arena, const struct ks_kind *kind, xmlNode *entry);

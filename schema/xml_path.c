@@ -102,6 +102,8 @@ const char *ks_xml_path_attr(const char *path)
 bool ks_xml_path_valid(const char *path)
 {
     struct step step;
+    if (!*path)
+        return false;
     if (*path == '/')
         path++;
     while (step_next(path, &step)) {
@@ -110,7 +112,7 @@ bool ks_xml_path_valid(const char *path)
         while (*at == '[')
             if (!predicate_next(&at, "", &predicate) || predicate.n_attr == 0)
                 return false;
-        if (*at && *at != '/')
+        if ((*at && *at != '/') || strcspn(step.name, "]@'=$") < step.n)
             return false;
         path = step.rest;
     }
