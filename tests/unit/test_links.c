@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <sched.h>
 
+#include "namespace.h"
 #include "state/host.h"
 #include "tree.h"
 
@@ -36,20 +36,6 @@ static int teardown(void **state)
     ks_error_done(&f->err);
     free(f);
     return 0;
-}
-
-static void sh(const char *command)
-{
-    if (system(command) != 0)
-        fail_msg("failed: %s", command);
-}
-
-/* A fresh, empty namespace for this test; skipped where that is not allowed or there are no bridges. */
-static void enter_namespace(void)
-{
-    if (unshare(CLONE_NEWNET) < 0 || system("ip link add probe0 type bridge 2>/dev/null") != 0)
-        skip();
-    sh("ip link del probe0");
 }
 
 static struct ks_host_links read_links(struct fixture *f)
@@ -99,7 +85,7 @@ static void a_bridge_and_its_ports(void **state)
     assert_string_equal(v0->mac, "52:54:00:00:00:09");
     assert_int_equal(v0->mtu, 1400);
     assert_true(v0->up && !v1->up);
-    assert_null(v0->lower); /* the other end of a veth is not below it */
+    assert_null(v0->lower);         /* the other end of a veth is not below it */
     assert_non_null(v0->operstate); /* which, the kernel settles a while later */
     assert_null(v1->master);
 }

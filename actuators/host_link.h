@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Private to actuators/host_*.c: the walk over what is wanted of a link. It is made twice: once to write each
+ * difference, and once more over what then is, where a difference is a failure. So no field can be written and
+ * not verified.
+ */
+#pragma once
+
+#include "actuators/host_write.h"
+#include "net/net.h"
+
+struct ks_link_run {
+    struct ks_writes *w;
+    struct nl_sock *sock;
+    struct ks_host_links links; /* as last read */
+    bool verify;                /* the second walk */
+    struct ks_error *err;
+};
+
+enum ks_differ { KS_LEAVE, KS_WRITE, KS_FAILED };
+
+/* A difference was found; the text says what is about to change: "br0: stp off". */
+enum ks_differ ks_link_differs(struct ks_link_run *run, const char *fmt, ...) KS_PRINTF(2, 3);
+
+int ks_link_read(struct ks_link_run *run);
+/* KS_E_NOT_FOUND when there is none. */
+int ks_link_get(struct ks_link_run *run, const char *name, const struct ks_host_link **ret);
+/* A change request for one link, by index. */
+struct nl_msg *ks_link_request(int type, int flags, int index);
+/* Master 0: none. */
+int ks_link_write_master(struct ks_link_run *run, const struct ks_host_link *link, int master, const char *what);
+int ks_link_write_up(struct ks_link_run *run, const struct ks_host_link *link, bool up);
+
+/* Attributes of the link itself; addresses and routes. */
+int ks_link_walk_attributes(struct ks_link_run *run, const struct ks_link_want *want);
+int ks_link_walk_addresses(struct ks_link_run *run, const struct ks_link_want *want);
+int ks_link_walk_routes(struct ks_link_run *run, const struct ks_link_want *want);
