@@ -110,6 +110,10 @@ void ks_xml_set_content(xmlNode *node, const char *text)
 void ks_xml_link(xmlNode *node, xmlNode *child)
 {
     xmlNode *last = NULL;
+    const xmlNode *only = node->children;
+    if (only && !only->next && only->type == XML_TEXT_NODE && xmlIsBlankNode(only))
+        xmlNodeSetContent(node,
+                          NULL); /* blanks alone are taken for a text and kept; beside elements they are not */
     for (xmlNode *c = ks_xml_child(node, (const char *)child->name); c;
          c = ks_xml_next(c, (const char *)child->name))
         last = c;

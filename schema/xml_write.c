@@ -170,24 +170,28 @@ static int write_identity(struct writer *w, xmlNode *node, const struct ks_obj *
     return ks_xml_set(node, kind->xml_alias, entry->key, NULL, ks_sprintf(w->scratch, "ua-%s", entry->key), w->err);
 }
 
-static xmlNode *find_entry(struct writer *w, xmlNode *node, const struct ks_field *field, const char *key)
+/* The element of an entry that the XML has: read from it, or known by its key. */
+static xmlNode *find_entry(struct writer *w, xmlNode *node, const struct ks_field *field,
+                           const struct ks_obj *entry)
 {
-    for (xmlNode *e = NULL; (e = ks_xml_each(node, field->xml, key, e));)
-        if ((!field->kind->skip || !field->kind->skip(e)) &&
-            ks_streq(ks_xml_entry_key(w->scratch, field->kind, e), key))
+    for (xmlNode *e = NULL; (e = ks_xml_each(node, field->xml, entry->key, e));) {
+        if (field->kind->skip && field->kind->skip(e))
+            continue;
+        if (e == entry->xml || ks_streq(ks_xml_entry_key(w->scratch, field->kind, e), entry->key))
             return e;
-    return strstr(field->xml, "$key") ? ks_xml_find(node, field->xml, key) : NULL;
+    }
+    return strstr(field->xml, "$key") ? ks_xml_find(node, field->xml, entry->key) : NULL;
 }
 
 static int write_entry(struct writer *w, xmlNode *node, const struct ks_field *field, const struct ks_obj *entry)
 {
-    xmlNode *target = find_entry(w, node, field, entry->key);
-    if (!target)
+    xmlNode *found = find_entry(w, node, field, entry), *target = found;
+    if (!found)
         target = ks_xml_append(node, field->xml, entry->key, field->xml_create, w->err);
     if (!target)
         return -1;
     struct writer inner = {.scratch = w->scratch, .stop = target, .key = entry->key, .err = w->err};
-    if (write_identity(&inner, target, entry) || write_fields(&inner, target, entry))
+    if ((!found && write_identity(&inner, target, entry)) || write_fields(&inner, target, entry))
         return ks_wrap(w->err, "in %s '%s'", entry->kind->name, entry->key);
     return 0;
 }
@@ -360,7 +364,7 @@ static int place_element(struct writer *w, xmlNode *root, const struct ks_place 
         return *ret || !make ? 0 : -1;
     const char *key = place_key(place);
     if (place->field->type == KS_MAP)
-        *ret = find_entry(w, *ret, place->field, place->want->key);
+        *ret = find_entry(w, *ret, place->field, place->want);
     else if (make)
         *ret = ks_xml_ensure(*ret, place->field->xml, key, place->field->xml_create, w->err);
     else
@@ -396,7 +400,7 @@ static int apply_at(struct writer *w, xmlNode *node, const struct ks_change *cha
     case KS_REMOVE:
         if (!field->xml)
             return 0;
-        node = change->entry->xml ? change->entry->xml : find_entry(w, node, field, change->entry->key);
+        node = change->entry->xml ? change->entry->xml : find_entry(w, node, field, change->entry);
         return node ? remove_entry(w, field, node, change->entry->key) : 0;
     }
     return 0;

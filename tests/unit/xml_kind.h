@@ -111,7 +111,7 @@ static const struct ks_field t_cell_rows[] = {
     KS_ROW_CPUSET(struct t_cell, cpus, "cpus", .xml = "@cpus"),
     KS_ROW_SIZE(struct t_cell, memory, "memory", .xml = "@memory", .xml_unit = "KiB"),
     KS_ROW_CPUSET(struct t_cell, node, "node", .xml = "/numatune/memnode[@cellid=$key]/@nodeset",
-                  .xml_create = "<memnode mode='strict'/>"),
+                  .xml_create = "<memnode cellid='$key' mode='strict'/>"),
 };
 static const struct ks_kind t_cell_kind = KS_KIND(struct t_cell, t_cell_rows, .name = "cell", .xml_key = "@id");
 
