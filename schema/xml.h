@@ -60,6 +60,9 @@ xmlNode *ks_xml_find(xmlNode *node, const char *path, const char *key);
 /* The value there: the attribute's or the element's text, as ks_xml_attr() and ks_xml_content() give it, or NULL.
  */
 const char *ks_xml_get(struct ks_arena *arena, xmlNode *node, const char *path, const char *key);
+/* The same, and in *ret_at the element that has it, for what stands beside it; NULL when there is none. */
+const char *ks_xml_get_at(struct ks_arena *arena, xmlNode *node, const char *path, const char *key,
+                          xmlNode **ret_at);
 /* The next element after `after` (NULL: the first) that the path leads to; all are children of one parent. */
 xmlNode *ks_xml_each(xmlNode *node, const char *path, const char *key, const xmlNode *after);
 /*

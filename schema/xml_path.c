@@ -75,10 +75,13 @@ static bool step_next(const char *path, struct step *ret)
         path += path[1] ? 2 : 1;
     if (*path == '\0' || *path == '@')
         return false;
-    size_t n = strcspn(path, "[/");
-    const char *end = predicates_end(path + n);
-    *ret = (struct step){path, n, path + n, *end == '/' ? end + 1 : end};
-    return n > 0;
+    const char *end = path;
+    while (*end && *end != '[' && *end != '/')
+        end++;
+    *ret = (struct step){.name = path, .n = (size_t)(end - path), .predicates = end};
+    end = predicates_end(end);
+    ret->rest = *end == '/' ? end + 1 : end;
+    return ret->n > 0;
 }
 
 static bool step_is_last(const struct step *step)
@@ -163,9 +166,9 @@ static bool predicate_holds(const xmlNode *node, const struct predicate *p)
     return node && attr_equals(node, p);
 }
 
-static bool step_matches(const xmlNode *node, const struct step *step, const char *key)
+static bool step_names(const xmlNode *node, const struct step *step, const char *key)
 {
-    if (node->type != XML_ELEMENT_NODE || node->ns || !same_name(node->name, step->name, step->n))
+    if (node->ns || !same_name(node->name, step->name, step->n))
         return false;
     const char *at = step->predicates;
     struct predicate predicate;
@@ -173,6 +176,12 @@ static bool step_matches(const xmlNode *node, const struct step *step, const cha
         if (!predicate_holds(node, &predicate))
             return false;
     return *at != '[';
+}
+
+/* Most nodes differ in their first letter: that much is looked at without a call. */
+static inline bool step_matches(const xmlNode *node, const struct step *step, const char *key)
+{
+    return node->type == XML_ELEMENT_NODE && (char)node->name[0] == *step->name && step_names(node, step, key);
 }
 
 static xmlNode *step_child(const xmlNode *node, const struct step *step, const char *key)
@@ -192,16 +201,22 @@ static xmlNode *path_start(xmlNode *node, const char **path)
     return ks_xml_top(node);
 }
 
-/* Depth first, so that an element which leads nowhere does not hide its sibling which does. */
-static xmlNode *find(xmlNode *node, const char *path, const char *key, const char *attr)
+/*
+ * Depth first, so that an element which leads nowhere does not hide its sibling which does. *ret_attr is the
+ * attribute that the path ends in, or NULL; known when something is found.
+ */
+static xmlNode *find(xmlNode *node, const char *path, const char *key, bool need_attr, const char **ret_attr)
 {
     struct step step;
-    if (!step_next(path, &step))
-        return !attr || ks_xml_attr(node, attr) ? node : NULL;
+    if (!step_next(path, &step)) {
+        const char *attr = strchr(path, '@');
+        *ret_attr = attr ? attr + 1 : NULL;
+        return !attr || !need_attr || ks_xml_attr(node, attr + 1) ? node : NULL;
+    }
     for (xmlNode *c = node->children; c; c = c->next) {
         if (!step_matches(c, &step, key))
             continue;
-        xmlNode *found = find(c, step.rest, key, attr);
+        xmlNode *found = find(c, step.rest, key, need_attr, ret_attr);
         if (found)
             return found;
     }
@@ -210,19 +225,26 @@ static xmlNode *find(xmlNode *node, const char *path, const char *key, const cha
 
 xmlNode *ks_xml_find(xmlNode *node, const char *path, const char *key)
 {
-    const char *attr = ks_xml_path_attr(path);
+    const char *attr;
     node = path_start(node, &path);
-    return find(node, path, key, attr);
+    return find(node, path, key, true, &attr);
+}
+
+const char *ks_xml_get_at(struct ks_arena *arena, xmlNode *node, const char *path, const char *key,
+                          xmlNode **ret_at)
+{
+    const char *attr;
+    node = path_start(node, &path);
+    *ret_at = find(node, path, key, true, &attr);
+    if (!*ret_at)
+        return NULL;
+    return attr ? ks_xml_attr(*ret_at, attr) : ks_xml_content(arena, *ret_at);
 }
 
 const char *ks_xml_get(struct ks_arena *arena, xmlNode *node, const char *path, const char *key)
 {
-    const char *attr = ks_xml_path_attr(path);
-    node = path_start(node, &path);
-    xmlNode *found = find(node, path, key, attr);
-    if (!found)
-        return NULL;
-    return attr ? ks_xml_attr(found, attr) : ks_xml_content(arena, found);
+    xmlNode *at;
+    return ks_xml_get_at(arena, node, path, key, &at);
 }
 
 /* Walks down to the parent of the last ELEM by first matches; NULL when one is missing. *last is that ELEM. */
@@ -315,7 +337,8 @@ xmlNode *ks_xml_ensure(xmlNode *node, const char *path, const char *key, const c
 {
     const char *rest = path;
     xmlNode *start = path_start(node, &rest);
-    xmlNode *found = find(start, rest, key, NULL);
+    const char *attr;
+    xmlNode *found = find(start, rest, key, false, &attr);
     return found ? found : make_path(node, path, key, create, false, err);
 }
 

@@ -28,11 +28,10 @@ static bool read_scalar(struct ks_arena *arena, xmlNode *node, const struct ks_f
 {
     if (field->flags & KS_F_PRESENCE)
         return read_presence(node, field, key, ret);
-    xmlNode *target = ks_xml_find(node, field->xml, key);
-    if (!target)
+    xmlNode *target;
+    const char *text = ks_xml_get_at(arena, node, field->xml, key, &target);
+    if (!text)
         return false;
-    const char *attr = ks_xml_path_attr(field->xml);
-    const char *text = attr ? ks_xml_attr(target, attr) : ks_xml_content(arena, target);
     if (ks_xml_parse_value(arena, field, target, text, ret)) {
         if (field->type == KS_STRING && field->check)
             *(const char **)ks_member(ret, field) = canonical(arena, field->check, *(char **)ks_member(ret, field));
