@@ -130,7 +130,12 @@ static int start(struct ssh *ssh)
     return 0;
 }
 
-/* Gives it a moment to end by itself: its input is closed. */
+enum { STOP_STEPS = 100, TERM_AT = 5, STEP_NS = 10 * 1000 * 1000 };
+
+/*
+ * Its input is closed, so that it ends by itself; but nothing it has still to say is wanted, and closing the
+ * connection in due form can take a third of a second.
+ */
 static void stop(struct ssh *ssh)
 {
     if (ssh->in >= 0)
@@ -138,12 +143,14 @@ static void stop(struct ssh *ssh)
     if (ssh->out >= 0)
         (void)close(ssh->out);
     ssh->in = ssh->out = -1;
-    for (int i = 0; ssh->pid > 0 && i < 100; i++) {
+    for (int i = 0; ssh->pid > 0 && i < STOP_STEPS; i++) {
         if (waitpid(ssh->pid, NULL, WNOHANG) != 0) {
             ssh->pid = 0;
             break;
         }
-        (void)nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+        if (i == TERM_AT)
+            (void)kill(ssh->pid, SIGTERM);
+        (void)nanosleep(&(struct timespec){.tv_nsec = STEP_NS}, NULL);
     }
     if (ssh->pid > 0) {
         (void)kill(ssh->pid, SIGKILL);
