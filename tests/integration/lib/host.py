@@ -83,7 +83,11 @@ class Host:
         self.exec("virtlogd", "-d").ok()
         self.exec("libvirtd", "-d").ok()
         self.uri = f"qemu+unix:///system?socket={self.dir}/run/libvirt-sock"
-        wait_for("libvirtd answers", self._connect, timeout=60)
+        try:
+            wait_for("libvirtd answers", self._connect, timeout=60)
+        except AssertionError as e:
+            log = self.dir / "log/libvirtd.log"
+            raise AssertionError(f"{e}; its log:\n{log.read_text()[-3000:] if log.exists() else '(none)'}") from None
 
     def _connect(self):
         try:
@@ -95,7 +99,8 @@ class Host:
     # ---- running things ----
 
     def _enter(self, argv):
-        return ["nsenter", "-t", str(self.pid), "-m", "-n", "-p", "-i", "-u", "--wd=" + os.getcwd(), "--"] + [
+        return ["nsenter", "-t", str(self.pid), "-m", "-n", "-p", "-i", "-u", "-r",
+                "--wd=" + os.getcwd(), "--"] + [
             str(a) for a in argv]
 
     def exec(self, *argv, **options):
@@ -179,8 +184,11 @@ class Host:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def _has_processes(self):
-        pid = getattr(self, "pid", None)
-        return pid is not None and os.path.exists(f"/proc/{pid}")
+        """Its first process ends last; where nobody reaps, it stays as a zombie."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except (AttributeError, OSError):
+            return False
 
 
 def remove_domain(domain):
