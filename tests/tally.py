@@ -36,7 +36,7 @@ def first_line(text):
 
 def main(folder):
     total, skips, failures = Counter(), defaultdict(list), []
-    for path in sorted(Path(folder).iterdir()):
+    for path in sorted(p for p in Path(folder).iterdir() if p.is_file()):
         results = list(from_junit(path) if path.suffix == ".xml" else from_lines(path))
         counts = Counter(outcome for outcome, _, _ in results)
         total += counts
