@@ -104,10 +104,12 @@ static const struct ks_obj *have_or_fallback(const struct walk *w, const struct 
     return ks_load_text(w->arena, field, field->fallback, scratch) ? NULL : scratch;
 }
 
-static bool is_same(const struct ks_field *field, const struct ks_obj *want, const struct ks_obj *have)
+/* A codec may judge by other members: it gets the host's object also when that does not state this one. */
+static bool is_same(const struct ks_field *field, const struct ks_obj *want, const struct ks_obj *have,
+                    const struct ks_obj *have_object)
 {
     if (field->codec && field->codec->same)
-        return field->codec->same(field, want, have);
+        return field->codec->same(field, want, have ? have : have_object);
     return have && ks_value_equal(field, ks_member(want, field), ks_member(have, field));
 }
 
@@ -117,7 +119,7 @@ static void diff_leaf(const struct walk *w, const struct here *here, unsigned i)
     const struct ks_obj *have = have_or_fallback(w, here, field, i);
     struct ks_change *change;
 
-    if (is_same(field, here->place->want, have))
+    if (is_same(field, here->place->want, have, here->place->have))
         return;
     change = add(w, here, field, KS_SET, field_path(w, here, field));
     change->from = show_have(w->arena, field, i, here->place->have, have);
@@ -137,6 +139,8 @@ static void diff_null(const struct walk *w, const struct here *here, unsigned i)
         return;
     if (field->fallback && ks_type_is_scalar(field->type) && ks_stated_i(have, i) &&
         ks_streq(field->fallback, ks_value_show(w->arena, field, ks_member(have, field))))
+        return;
+    if (field->codec && field->codec->same && field->codec->same(field, here->place->want, have))
         return;
     change = add(w, here, field, KS_UNSET, field_path(w, here, field));
     change->from = show_have(w->arena, field, i, have, have);

@@ -54,7 +54,8 @@ struct ks_cpu_topology {
 };
 struct ks_cpu {
     struct ks_obj o;
-    unsigned mode, check, migratable;
+    unsigned mode, check;
+    bool migratable;
     const char *model;
     struct ks_map features; /* of ks_word: policy */
     struct ks_cpu_topology *topology;
@@ -64,9 +65,12 @@ struct ks_cell {
     struct ks_cpuset cpus, node;
     uint64_t memory; /* bytes */
 };
+enum ks_numa_placement { KS_PLACEMENT_MANUAL, KS_PLACEMENT_AUTO };
+enum ks_numa_threads { KS_THREADS_PREFER, KS_THREADS_REQUIRE, KS_THREADS_ISOLATE };
 struct ks_numa {
     struct ks_obj o;
-    unsigned placement, mode;
+    unsigned placement, mode; /* placement: enum ks_numa_placement */
+    unsigned threads;         /* of automatic placement: prefer, require, isolate */
     struct ks_cpuset nodes;
     struct ks_map cells; /* of ks_cell */
 };
@@ -89,6 +93,9 @@ struct ks_iotune {
     uint64_t total_bytes, read_bytes, write_bytes; /* per second */
     uint64_t total_iops, read_iops, write_iops;
 };
+enum ks_disk_device { KS_DISK_DISK, KS_DISK_CDROM, KS_DISK_FLOPPY, KS_DISK_LUN };
+enum ks_disk_bus { KS_BUS_VIRTIO, KS_BUS_SCSI, KS_BUS_SATA, KS_BUS_IDE, KS_BUS_USB, KS_BUS_FDC };
+enum ks_disk_format { KS_FORMAT_RAW, KS_FORMAT_QCOW2 };
 struct ks_disk {
     struct ks_obj o; /* key: target */
     /* Where the data is: at most one of these is stated in a manifest. Observed disks in a known pool have volume
@@ -124,12 +131,15 @@ struct ks_nic_vf {
     struct ks_obj o;
     const char *pf;    /* interface name or PCI address */
     const char *index; /* a number, or "auto" */
+    const char *address; /* DDDD:BB:DD.F: one VF by its own address, in place of pf and index */
 };
 struct ks_nic {
     struct ks_obj o;
     const char *bridge, *network;
     struct ks_nic_vf *vf;
     const char *vf_address; /* what vf resolves to, DDDD:BB:DD.F; hidden */
+    const char *type;       /* observed: "bridge", "network", "hostdev", "direct", ...; hidden */
+    bool runtime;           /* observed in the XML of a running guest, which shows what libvirt made of it; hidden */
     const char *mac;        /* derived when not stated: ks_resolve() */
     const char *model;
     unsigned driver;
@@ -214,9 +224,23 @@ struct ks_guest {
     struct ks_shutdown *shutdown;
     unsigned on_crash, on_reboot, on_poweroff;
     const char *wait_for;
+    /*
+     * Fragments, as stated. Of an observed guest: the whole domain XML, for comparison, when the observer put it
+     * there because the manifest states fragments; else NULL.
+     */
     const char *xml;
+    /* Observed, hidden: what decides whether a running guest can take a change. */
+    uint64_t min_vcpus;  /* vCPUs that cannot be unplugged */
+    uint64_t free_ports; /* PCIe root ports with nothing behind them; i440fx has none and needs none */
+    bool pcie;           /* devices that come while it runs need a free port */
+    bool scsi;           /* has a SCSI controller: a scsi disk can be attached while it runs */
 };
 extern const struct ks_kind ks_guest_kind, ks_disk_kind, ks_nic_kind, ks_pci_device_kind, ks_filesystem_kind;
+/* Formats of disk images; enum ks_disk_format names the first. */
+extern const struct ks_enum ks_image_formats;
+/* Parts of a guest that planners make themselves (automatic placement). */
+extern const struct ks_kind ks_cpu_kind, ks_numa_kind, ks_cell_kind, ks_pinning_kind, ks_vcpu_pin_kind,
+    ks_iothread_pin_kind;
 
 /* ---- storage ------------------------------------------------------------------------------------------------ */
 

@@ -148,7 +148,10 @@ struct ks_enum {
 struct ks_codec {
     void (*read)(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj);
     int (*write)(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err);
-    /* NULL: by type. true when the host's value satisfies what is wanted. */
+    /*
+     * NULL: by type. true when the host's value satisfies what is wanted; wanted null: when nothing needs to go.
+     * `have` may lack this member, or be NULL.
+     */
     bool (*same)(const struct ks_field *field, const struct ks_obj *want, const struct ks_obj *have);
     /* NULL: by type. How the plan shows the member. */
     const char *(*show)(struct ks_arena *arena, const struct ks_field *field, const struct ks_obj *obj);

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Devices that one path cannot say. */
+#include <inttypes.h>
+
+#include "schema/guest.h"
+#include "schema/xml.h"
+
+static bool is_null(const struct ks_field *field, const struct ks_obj *obj)
+{
+    return obj->null & ks_xml_bit(obj, field);
+}
+
+static xmlNode *devices_of(const xmlNode *domain)
+{
+    return ks_xml_child(domain, "devices");
+}
+
+static xmlNode *first_device(const xmlNode *domain, const char *name)
+{
+    const xmlNode *devices = devices_of(domain);
+
+    return devices ? ks_xml_child(devices, name) : NULL;
+}
+
+static xmlNode *add_device(xmlNode *domain, const char *fragment, struct ks_error *err)
+{
+    xmlNode *devices = ks_xml_ensure_child(domain, "devices");
+    xmlNode *node = ks_xml_fragment(devices, fragment, NULL, err);
+
+    if (node)
+        ks_xml_link(devices, node);
+    return node;
+}
+
+static void remove_device(xmlNode *node)
+{
+    xmlUnlinkNode(node);
+    xmlFreeNode(node);
+}
+
+/* ---- PCI addresses ------------------------------------------------------------------------------------------ */
+
+/* libvirt reads each part as hexadecimal behind 0x, else as decimal. */
+static bool read_part(const xmlNode *address, const char *name, unsigned long *ret)
+{
+    const char *text = ks_xml_attr(address, name);
+    char *end;
+
+    if (!text)
+        return false;
+    *ret = strtoul(text, &end, 0);
+    return *text && !*end;
+}
+
+const char *ks_pci_read(struct ks_arena *arena, const xmlNode *address)
+{
+    unsigned long domain = 0, bus, slot, function;
+
+    (void)read_part(address, "domain", &domain);
+    if (!read_part(address, "bus", &bus) || !read_part(address, "slot", &slot) ||
+        !read_part(address, "function", &function))
+        return NULL;
+    return ks_sprintf(arena, "%04lx:%02lx:%02lx.%lx", domain, bus, slot, function);
+}
+
+void ks_pci_write(xmlNode *address, const char *text)
+{
+    static const char *const names[] = {"domain", "bus", "slot", "function"};
+    unsigned part[4];
+
+    if (sscanf(text, "%x:%x:%x.%x", &part[0], &part[1], &part[2], &part[3]) != 4)
+        return;
+    for (size_t i = 0; i < KS_COUNT(names); i++) {
+        char value[16];
+        (void)snprintf(value, sizeof value, i == 0 ? "0x%04x" : i == 3 ? "0x%x" : "0x%02x", part[i]);
+        ks_xml_set_attr(address, names[i], value);
+    }
+}
+
+static void pci_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    const xmlNode *address = ks_xml_find(node, "source/address", NULL);
+    const char *text = address ? ks_pci_read(arena, address) : NULL;
+
+    if (!text)
+        return;
+    *(const char **)ks_member(obj, field) = text;
+    ks_xml_mark(obj, field);
+}
+
+static int pci_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
+{
+    xmlNode *address = ks_xml_ensure(node, "source/address", NULL, NULL, err);
+
+    if (!address)
+        return -1;
+    ks_pci_write(address, *(const char *const *)ks_member(want, field));
+    return 0;
+}
+
+const struct ks_codec ks_pci_codec = {.read = pci_read, .write = pci_write};
+
+/* ---- serial port and console -------------------------------------------------------------------------------- */
+
+/* The console of a serial port is the same device once more; a virtio console is another one. */
+static bool is_serial_console(const xmlNode *console)
+{
+    const xmlNode *target = ks_xml_child(console, "target");
+    const char *type = target ? ks_xml_attr(target, "type") : NULL;
+
+    return !type || ks_streq(type, "serial");
+}
+
+static void serial_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    (void)arena;
+    if (!first_device(node, "serial"))
+        return;
+    *(bool *)ks_member(obj, field) = true;
+    ks_xml_mark(obj, field);
+}
+
+static void remove_serial(xmlNode *domain)
+{
+    xmlNode *next;
+
+    for (xmlNode *s = first_device(domain, "serial"); s; s = next) {
+        next = ks_xml_next(s, "serial");
+        remove_device(s);
+    }
+    for (xmlNode *c = first_device(domain, "console"); c; c = next) {
+        next = ks_xml_next(c, "console");
+        if (is_serial_console(c))
+            remove_device(c);
+    }
+}
+
+static int serial_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
+                        struct ks_error *err)
+{
+    if (is_null(field, want) || !*(const bool *)ks_member(want, field)) {
+        remove_serial(node);
+        return 0;
+    }
+    if (first_device(node, "serial"))
+        return 0;
+    if (!add_device(node, "<serial type='pty'><target port='0'/></serial>", err))
+        return -1;
+    return add_device(node, "<console type='pty'><target type='serial' port='0'/></console>", err) ? 0 : -1;
+}
+
+const struct ks_codec ks_serial_codec = {.read = serial_read, .write = serial_write};
+
+/* ---- TPM ---------------------------------------------------------------------------------------------------- */
+
+static void tpm_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    const xmlNode *tpm = first_device(node, "tpm"), *backend = tpm ? ks_xml_child(tpm, "backend") : NULL;
+    const char *type = backend ? ks_xml_attr(backend, "type") : NULL;
+    const char *version = backend ? ks_xml_attr(backend, "version") : NULL;
+
+    if (!tpm)
+        return;
+    if (ks_streq(type, "passthrough"))
+        version = type;
+    if (!version) {
+        obj->other |= ks_xml_bit(obj, field);
+        return;
+    }
+    *(const char **)ks_member(obj, field) = ks_strdup(arena, version);
+    ks_xml_mark(obj, field);
+}
+
+/* The interface is tpm-crb for 2.0 as in machines of its time, tpm-tis for what is older. */
+static int tpm_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
+{
+    static const struct {
+        const char *version, *fragment;
+    } tpms[] = {
+        {"1.2", "<tpm model='tpm-tis'><backend type='emulator' version='1.2'/></tpm>"},
+        {"2.0", "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"},
+        {"passthrough",
+         "<tpm model='tpm-tis'><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm>"},
+    };
+    const char *version = is_null(field, want) ? "none" : *(const char *const *)ks_member(want, field);
+    xmlNode *old = first_device(node, "tpm");
+
+    if (old)
+        remove_device(old);
+    for (size_t i = 0; i < KS_COUNT(tpms); i++)
+        if (ks_streq(version, tpms[i].version))
+            return add_device(node, tpms[i].fragment, err) ? 0 : -1;
+    return 0;
+}
+
+const struct ks_codec ks_tpm_codec = {.read = tpm_read, .write = tpm_write};
+
+/* ---- watchdog ----------------------------------------------------------------------------------------------- */
+
+/* q35 has an itco of its own, which libvirt 9.1 and later shows beside any that was asked for. */
+static xmlNode *find_watchdog(const xmlNode *domain)
+{
+    xmlNode *found = NULL;
+
+    for (xmlNode *w = first_device(domain, "watchdog"); w; w = ks_xml_next(w, "watchdog"))
+        if (!found || ks_streq(ks_xml_attr(found, "model"), "itco"))
+            found = w;
+    return found;
+}
+
+static void watchdog_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    xmlNode *found = find_watchdog(node);
+    struct ks_obj *watchdog;
+
+    if (!found)
+        return;
+    watchdog = ks_obj_new(arena, field->kind, NULL);
+    ks_xml_read(arena, found, watchdog);
+    *(struct ks_obj **)ks_member(obj, field) = watchdog;
+    ks_xml_mark(obj, field);
+}
+
+static int watchdog_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
+                          struct ks_error *err)
+{
+    const struct ks_watchdog *watchdog = *(struct ks_watchdog *const *)ks_member(want, field);
+    xmlNode *found = find_watchdog(node);
+
+    if (is_null(field, want)) {
+        if (found && !ks_streq(ks_xml_attr(found, "model"), "itco"))
+            remove_device(found);
+        return 0;
+    }
+    if (!found || (watchdog->model && !ks_streq(ks_xml_attr(found, "model"), watchdog->model))) {
+        if (found && !ks_streq(ks_xml_attr(found, "model"), "itco"))
+            remove_device(found);
+        found = add_device(node, "<watchdog/>", err);
+    }
+    return found ? ks_xml_write(found, &watchdog->o, err) : -1;
+}
+
+const struct ks_codec ks_watchdog_codec = {.read = watchdog_read, .write = watchdog_write};
+
+/* ---- video -------------------------------------------------------------------------------------------------- */
+
+/* Another model has other attributes and may need another place: what stood with the old one goes. */
+static int video_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
+{
+    const char *model = field->values->names[*(const unsigned *)ks_member(want, field)];
+    xmlNode *video = first_device(node, "video");
+
+    if (is_null(field, want)) {
+        if (video)
+            remove_device(video);
+        return 0;
+    }
+    if (video)
+        remove_device(video);
+    video = add_device(node, "<video><model/></video>", err);
+    if (!video)
+        return -1;
+    ks_xml_set_attr(ks_xml_child(video, "model"), "type", model);
+    return 0;
+}
+
+const struct ks_codec ks_video_codec = {.write = video_write};
+
+/* ---- graphics ----------------------------------------------------------------------------------------------- */
+
+static xmlNode *listen_address(const xmlNode *graphics)
+{
+    xmlNode *listen = ks_xml_child(graphics, "listen");
+
+    while (listen && !ks_streq(ks_xml_attr(listen, "type"), "address"))
+        listen = ks_xml_next(listen, "listen");
+    return listen;
+}
+
+/* <listen> counts; the attribute of the same name is its older form, which libvirt still writes beside it. */
+static void listen_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    const xmlNode *listen = listen_address(node);
+    const char *address = listen ? ks_xml_attr(listen, "address") : NULL;
+
+    if (!address && !ks_xml_child(node, "listen"))
+        address = ks_xml_attr(node, "listen");
+    if (!address)
+        return;
+    *(const char **)ks_member(obj, field) = ks_strdup(arena, address);
+    ks_xml_mark(obj, field);
+}
+
+static int listen_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
+                        struct ks_error *err)
+{
+    const char *address = *(const char *const *)ks_member(want, field);
+    xmlNode *listen, *next;
+
+    (void)err;
+    for (listen = ks_xml_child(node, "listen"); listen; listen = next) {
+        next = ks_xml_next(listen, "listen");
+        remove_device(listen);
+    }
+    ks_xml_set_attr(node, "listen", NULL);
+    ks_xml_set_attr(node, "socket", NULL);
+    if (is_null(field, want))
+        return 0;
+    listen = ks_xml_add(node, "listen");
+    ks_xml_set_attr(listen, "type", "address");
+    ks_xml_set_attr(listen, "address", address);
+    return 0;
+}
+
+/* Of a running guest the port is the one that libvirt chose, and autoport tells that it was chosen. */
+static void port_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    const char *port = ks_xml_attr(node, "port"), *autoport = ks_xml_attr(node, "autoport");
+    const bool automatic = ks_streq(autoport, "yes") || ks_streq(port, "-1");
+
+    if (field->type == KS_BOOL) {
+        *(bool *)ks_member(obj, field) = automatic;
+    } else {
+        if (!automatic && !port)
+            return;
+        *(const char **)ks_member(obj, field) = automatic ? "auto" : ks_strdup(arena, port);
+    }
+    ks_xml_mark(obj, field);
+}
+
+static int port_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
+{
+    const char *port = field->type == KS_STRING ? *(const char *const *)ks_member(want, field) : NULL;
+
+    (void)err;
+    if (field->type != KS_STRING)
+        return 0;
+    if (is_null(field, want) || ks_streq(port, "auto")) {
+        ks_xml_set_attr(node, "port", "-1");
+        ks_xml_set_attr(node, "autoport", "yes");
+    } else {
+        ks_xml_set_attr(node, "port", port);
+        ks_xml_set_attr(node, "autoport", "no");
+    }
+    return 0;
+}
+
+const struct ks_codec ks_listen_codec = {.read = listen_read, .write = listen_write};
+const struct ks_codec ks_port_codec = {.read = port_read, .write = port_write};
+
+/* ---- virtiofs ------------------------------------------------------------------------------------------------ */
+
+/* Its daemon works on the guest's memory, which must be shared for that; libvirt refuses the device otherwise. */
+static int share_memory(xmlNode *domain, struct ks_error *err)
+{
+    if (ks_xml_find(domain, "memoryBacking/access[@mode='shared']", NULL) ||
+        ks_xml_find(domain, "cpu/numa/cell[@memAccess='shared']", NULL))
+        return 0;
+    if (!ks_xml_find(domain, "memoryBacking/hugepages", NULL) &&
+        !ks_xml_find(domain, "memoryBacking/source", NULL) &&
+        ks_xml_set(domain, "memoryBacking/source/@type", NULL, NULL, "memfd", err))
+        return -1;
+    return ks_xml_set(domain, "memoryBacking/access/@mode", NULL, NULL, "shared", err);
+}
+
+static int virtiofs_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
+                          struct ks_error *err)
+{
+    const unsigned driver = is_null(field, want) ? 0 : *(const unsigned *)ks_member(want, field);
+    xmlNode *element = ks_xml_child(node, "driver");
+
+    if (driver == 0) {
+        if (element)
+            ks_xml_remove(element, node);
+        return 0;
+    }
+    element = ks_xml_ensure_child(node, "driver");
+    ks_xml_set_attr(element, "type", field->xml_values->names[driver]);
+    ks_xml_set_attr(node, "accessmode", "passthrough");
+    return share_memory(ks_xml_top(node), err);
+}
+
+const struct ks_codec ks_virtiofs_codec = {.write = virtiofs_write};
+
+/* ---- PCIe ports and controllers ------------------------------------------------------------------------------ */
+
+static const char port_alias[] = "ua-hotplug-";
+
+static xmlNode *next_port(xmlNode *port)
+{
+    while (port && !ks_streq(ks_xml_attr(port, "model"), "pcie-root-port"))
+        port = ks_xml_next(port, "controller");
+    return port;
+}
+
+static bool is_ours(const xmlNode *port)
+{
+    const xmlNode *alias = ks_xml_child(port, "alias");
+    const char *name = alias ? ks_xml_attr(alias, "name") : NULL;
+
+    return name && ks_starts(name, port_alias);
+}
+
+/* Something lies on the bus behind the port. */
+static bool is_taken(const xmlNode *domain, const xmlNode *port)
+{
+    const char *index = ks_xml_attr(port, "index");
+    uint64_t number;
+
+    if (!index || ks_parse_u64(index, &number) < 0)
+        return false;
+    for (const xmlNode *d = ks_xml_child(devices_of(domain), NULL); d; d = ks_xml_next(d, NULL)) {
+        const xmlNode *address = ks_xml_child(d, "address");
+        unsigned long bus;
+        if (address && ks_streq(ks_xml_attr(address, "type"), "pci") && read_part(address, "bus", &bus) &&
+            bus == number)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Ports made for devices to come carry an alias of ours, and count whether something has come or not: a disk that
+ * was plugged into one must not make the next plan ask for another.
+ */
+static void ports_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    uint64_t *n = ks_member(obj, field);
+
+    (void)arena;
+    for (xmlNode *p = next_port(first_device(node, "controller")); p; p = next_port(ks_xml_next(p, "controller")))
+        *n += is_ours(p);
+    if (*n)
+        ks_xml_mark(obj, field);
+}
+
+static bool alias_taken(const xmlNode *domain, const char *alias)
+{
+    for (const xmlNode *c = first_device(domain, "controller"); c; c = ks_xml_next(c, "controller")) {
+        const xmlNode *node = ks_xml_child(c, "alias");
+        if (node && ks_streq(ks_xml_attr(node, "name"), alias))
+            return true;
+    }
+    return false;
+}
+
+static int add_port(xmlNode *domain, struct ks_error *err)
+{
+    char name[40];
+    unsigned n = 1;
+    xmlNode *port;
+
+    do
+        (void)snprintf(name, sizeof name, "%s%u", port_alias, n++);
+    while (alias_taken(domain, name));
+    port = add_device(domain, "<controller type='pci' model='pcie-root-port'><alias/></controller>", err);
+    if (!port)
+        return -1;
+    ks_xml_set_attr(ks_xml_child(port, "alias"), "name", name);
+    return 0;
+}
+
+/* An empty one goes; one that holds a device becomes a port like any other. */
+static void drop_port(xmlNode *domain)
+{
+    xmlNode *last = NULL, *empty = NULL;
+
+    for (xmlNode *p = next_port(first_device(domain, "controller")); p;
+         p = next_port(ks_xml_next(p, "controller"))) {
+        if (!is_ours(p))
+            continue;
+        last = p;
+        if (!is_taken(domain, p))
+            empty = p;
+    }
+    if (empty)
+        remove_device(empty);
+    else if (last)
+        ks_xml_remove(ks_xml_child(last, "alias"), last);
+}
+
+static int ports_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
+{
+    const uint64_t wanted = is_null(field, want) ? 0 : *(const uint64_t *)ks_member(want, field);
+    uint64_t have = 0;
+
+    for (xmlNode *p = next_port(first_device(node, "controller")); p; p = next_port(ks_xml_next(p, "controller")))
+        have += is_ours(p);
+    for (; have > wanted; have--)
+        drop_port(node);
+    for (; have < wanted; have++)
+        if (add_port(node, err))
+            return -1;
+    return 0;
+}
+
+const struct ks_codec ks_ports_codec = {.read = ports_read, .write = ports_write};
+
+static void free_ports_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    uint64_t *n = ks_member(obj, field);
+
+    (void)arena;
+    for (xmlNode *p = next_port(first_device(node, "controller")); p; p = next_port(ks_xml_next(p, "controller")))
+        *n += !is_taken(node, p);
+    ks_xml_mark(obj, field);
+}
+
+static bool has_controller(const xmlNode *domain, const char *attr, const char *value)
+{
+    for (const xmlNode *c = first_device(domain, "controller"); c; c = ks_xml_next(c, "controller"))
+        if (ks_streq(ks_xml_attr(c, attr), value))
+            return true;
+    return false;
+}
+
+static void pcie_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    (void)arena;
+    *(bool *)ks_member(obj, field) = has_controller(node, "model", "pcie-root");
+    ks_xml_mark(obj, field);
+}
+
+static void scsi_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    (void)arena;
+    *(bool *)ks_member(obj, field) = has_controller(node, "type", "scsi");
+    ks_xml_mark(obj, field);
+}
+
+const struct ks_codec ks_free_ports_codec = {.read = free_ports_read};
+const struct ks_codec ks_pcie_codec = {.read = pcie_read};
+const struct ks_codec ks_scsi_codec = {.read = scsi_read};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside schema/: the tables of a guest and its parts, one file each, and the codecs that they share. What
+ * libvirt's domain XML looks like: https://libvirt.org/formatdomain.html
+ */
+#pragma once
+
+#include "schema/kinds.h"
+
+/* guest_cpu.c */
+extern const struct ks_enum ks_yes_no, ks_on_off;
+/* guest_device.c */
+extern const struct ks_kind ks_graphics_kind, ks_watchdog_kind, ks_cloud_init_kind, ks_shutdown_kind,
+    ks_direct_kernel_kind, ks_hugepage_kind, ks_auth_kind;
+
+/* codec_memory.c: memory and vCPUs, whose two numbers depend on each other, and huge pages */
+extern const struct ks_codec ks_memory_codec, ks_max_memory_codec, ks_vcpus_codec, ks_max_vcpus_codec,
+    ks_min_vcpus_codec, ks_iothreads_codec, ks_hugepages_codec;
+/* codec_cpu.c */
+extern const struct ks_codec ks_cpu_mode_codec;
+/* codec_boot.c: machine, firmware, boot order, kernel */
+extern const struct ks_codec ks_machine_codec, ks_firmware_codec, ks_secure_boot_codec, ks_boot_codec;
+/* codec_disk.c */
+extern const struct ks_codec ks_disk_source_codec, ks_disk_source_facts_codec, ks_disk_device_codec,
+    ks_disk_readonly_codec;
+/* codec_nic.c */
+extern const struct ks_codec ks_nic_source_codec, ks_nic_source_facts_codec, ks_nic_vlan_codec;
+/* codec_device.c */
+extern const struct ks_codec ks_pci_codec, ks_serial_codec, ks_tpm_codec, ks_watchdog_codec, ks_video_codec,
+    ks_listen_codec, ks_port_codec, ks_virtiofs_codec, ks_ports_codec, ks_free_ports_codec, ks_pcie_codec,
+    ks_scsi_codec;
+/* codec_xml.c: fragments */
+extern const struct ks_codec ks_fragments_codec;
+const char *ks_check_fragments(struct ks_arena *arena, const char **text);
+
+/* A PCI address in an element with domain, bus, slot and function, as DDDD:BB:DD.F; NULL when there is none. */
+const char *ks_pci_read(struct ks_arena *arena, const xmlNode *address);
+void ks_pci_write(xmlNode *address, const char *text);

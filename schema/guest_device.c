@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The other devices of a guest, and what is done with it as a whole. */
+#include "schema/guest.h"
+
+KS_ENUM_TABLE(roms, "on", "off");
+KS_ENUM_TABLE(fs_drivers, "9p", "virtiofs");
+KS_ENUM_TABLE(fs_xml_drivers, "path", "virtiofs");
+KS_ENUM_TABLE(access_modes, "passthrough", "mapped", "squash");
+KS_ENUM_TABLE(actions, "reset", "shutdown", "poweroff", "pause", "none", "dump", "inject-nmi");
+KS_ENUM_TABLE(thens, "destroy", "fail");
+
+static const char *check_port(struct ks_arena *arena, const char **text)
+{
+    uint64_t port;
+
+    (void)arena;
+    if (ks_streq(*text, "auto"))
+        return NULL;
+    return ks_parse_u64(*text, &port) == 0 && port > 0 && port < 65536 ? NULL : "a port, or auto";
+}
+
+static const char *check_watchdog(struct ks_arena *arena, const char **text)
+{
+    static const char *const models[] = {"i6300esb", "ib700", "itco", "diag288"};
+
+    (void)arena;
+    for (size_t i = 0; i < KS_COUNT(models); i++)
+        if (ks_streq(*text, models[i]))
+            return NULL;
+    return "i6300esb, ib700, itco or diag288";
+}
+
+/* clang-format off */
+#define RESTART .stopped = KS_SAFE, .running = KS_RESTART
+#define LIVE(how) .stopped = KS_SAFE, .running = KS_LIVE, .live = (how)
+#define POLICY .flags = KS_F_POLICY
+
+static const struct ks_field hugepage_rows[] = {
+    KS_ROW_CPUSET(struct ks_set, value, "cells", RESTART, .doc = "Guest NUMA cells; by default all that no other "
+                                                                 "size names."),
+};
+const struct ks_kind ks_hugepage_kind = KS_KIND(struct ks_set, hugepage_rows, .name = "hugepages",
+    .doc = "A page size and the cells that use it.", .shorthand = "cells");
+
+static const struct ks_field kernel_rows[] = {
+    KS_ROW_STRING(struct ks_direct_kernel, kernel, "kernel", RESTART, .check = ks_check_path, .xml = "os/kernel",
+        .doc = "The kernel's path on the host."),
+    KS_ROW_STRING(struct ks_direct_kernel, initrd, "initrd", RESTART, .check = ks_check_path, .xml = "os/initrd",
+        .doc = "The initrd's path on the host."),
+    KS_ROW_STRING(struct ks_direct_kernel, cmdline, "cmdline", RESTART, .xml = "os/cmdline",
+        .doc = "The kernel's command line."),
+};
+const struct ks_kind ks_direct_kernel_kind = KS_KIND(struct ks_direct_kernel, kernel_rows, .name = "direct-kernel",
+    .doc = "A kernel of the host that the guest boots.");
+
+static const struct ks_field pci_rows[] = {
+    KS_ROW_STRING(struct ks_pci_device, pci, "pci", RESTART, .flags = KS_F_REQUIRED, .check = ks_check_pci,
+        .codec = &ks_pci_codec, .doc = "Its address on the host."),
+    KS_ROW_BOOL(struct ks_pci_device, managed, "managed", RESTART, .fallback = "false", .values = &ks_yes_no,
+        .xml = "@managed", .doc = "libvirt takes it from its driver and gives it back; of a new one true."),
+    KS_ROW_ENUM(struct ks_pci_device, rom, "rom", &roms, RESTART, .fallback = "on", .xml = "rom/@bar",
+        .doc = "Whether the guest sees its ROM."),
+};
+
+static const struct ks_field filesystem_rows[] = {
+    KS_ROW_STRING(struct ks_filesystem, source, "source", RESTART, .check = ks_check_path, .xml = "source/@dir",
+        .doc = "The host's directory."),
+    KS_ROW_ENUM(struct ks_filesystem, driver, "driver", &fs_drivers, RESTART, .xml_values = &fs_xml_drivers,
+        .fallback = "9p", .xml = "driver/@type", .codec = &ks_virtiofs_codec,
+        .doc = "9p, or virtiofs, which has the guest's memory shared with a daemon of the host."),
+    KS_ROW_ENUM(struct ks_filesystem, access_mode, "access-mode", &access_modes, RESTART,
+        .fallback = "passthrough", .xml = "@accessmode", .doc = "Whose permissions files have (9p)."),
+    KS_ROW_BOOL(struct ks_filesystem, readonly, "readonly", RESTART, .flags = KS_F_PRESENCE, .fallback = "false",
+        .xml = "readonly", .doc = "The guest cannot write to it."),
+};
+
+static const struct ks_field password_rows[] = {
+    KS_ROW_STRING(struct ks_secret_ref, file, "file", POLICY, .check = ks_check_path,
+        .doc = "A file of the host that holds it."),
+    KS_ROW_STRING(struct ks_secret_ref, credential, "credential", POLICY, .check = ks_check_name,
+        .doc = "A systemd credential that holds it."),
+};
+static const struct ks_kind password_kind = KS_KIND(struct ks_secret_ref, password_rows, .name = "password",
+    .doc = "Where a password is; never the password.");
+
+static const struct ks_field server_rows[] = {
+    KS_ROW_STRING(struct ks_graphics_server, listen, "listen", RESTART, .codec = &ks_listen_codec,
+        .check = ks_check_ip, .doc = "The address that it listens on."),
+    KS_ROW_STRING(struct ks_graphics_server, port, "port", RESTART, .codec = &ks_port_codec, .check = check_port,
+        .fallback = "auto", .doc = "Its port; auto has libvirt choose one at each start."),
+    KS_ROW_OBJECT(struct ks_graphics_server, password, struct ks_secret_ref, "password", &password_kind,
+        LIVE(KS_LIVE_DEVICE), .flags = KS_F_SECRET, .doc = "Where its password is."),
+    KS_ROW_BOOL(struct ks_graphics_server, autoport, "autoport", .flags = KS_F_HIDDEN, .codec = &ks_port_codec),
+};
+static const struct ks_kind server_kind = KS_KIND(struct ks_graphics_server, server_rows,
+    .name = "graphics server", .doc = "A server for the guest's display.");
+
+static const struct ks_field graphics_rows[] = {
+    KS_ROW_OBJECT(struct ks_graphics, vnc, struct ks_graphics_server, "vnc", &server_kind, RESTART,
+        .xml = "devices/graphics[@type='vnc']", .doc = "VNC."),
+    KS_ROW_OBJECT(struct ks_graphics, spice, struct ks_graphics_server, "spice", &server_kind, RESTART,
+        .xml = "devices/graphics[@type='spice']", .doc = "SPICE."),
+};
+const struct ks_kind ks_graphics_kind = KS_KIND(struct ks_graphics, graphics_rows, .name = "graphics",
+    .doc = "Servers for the guest's display.");
+
+static const struct ks_field watchdog_rows[] = {
+    KS_ROW_STRING(struct ks_watchdog, model, "model", RESTART, .flags = KS_F_REQUIRED, .check = check_watchdog,
+        .xml = "@model", .doc = "The card."),
+    KS_ROW_ENUM(struct ks_watchdog, action, "action", &actions, RESTART, .fallback = "reset", .xml = "@action",
+        .doc = "What the host does with a guest that no longer feeds it."),
+};
+const struct ks_kind ks_watchdog_kind = KS_KIND(struct ks_watchdog, watchdog_rows, .name = "watchdog",
+    .doc = "A watchdog card.", .shorthand = "model");
+
+static const struct ks_field cloud_init_rows[] = {
+    KS_ROW_STRING(struct ks_cloud_init, user_data, "user-data", POLICY, .doc = "A file of the repository."),
+    KS_ROW_MAP(struct ks_cloud_init, meta_data, "meta-data", &ks_word_kind, POLICY,
+        .doc = "Metadata; instance-id and local-hostname are the guest's name by default."),
+    KS_ROW_STRING(struct ks_cloud_init, meta_data_file, "meta-data-file", POLICY,
+        .doc = "The same from a file of the repository."),
+    KS_ROW_STRING(struct ks_cloud_init, network_config, "network-config", POLICY, .doc = "A file of the repository."),
+    KS_ROW_STRING(struct ks_cloud_init, target, "target", POLICY, .check = ks_check_target,
+        .doc = "The CD-ROM that carries it; by default the first free sata target."),
+};
+const struct ks_kind ks_cloud_init_kind = KS_KIND(struct ks_cloud_init, cloud_init_rows, .name = "cloud-init",
+    .doc = "A seed for cloud-init.");
+
+static const struct ks_field shutdown_rows[] = {
+    KS_ROW_DURATION(struct ks_shutdown, timeout, "timeout", POLICY, .doc = "How long it has to power itself off."),
+    KS_ROW_ENUM(struct ks_shutdown, then, "then", &thens, POLICY,
+        .doc = "What follows when it has not: destroy takes its power away, fail leaves it running."),
+};
+const struct ks_kind ks_shutdown_kind = KS_KIND(struct ks_shutdown, shutdown_rows, .name = "shutdown",
+    .doc = "How a guest is stopped.", .shorthand = "timeout");
+/* clang-format on */
+
+static bool same_pci(const struct ks_obj *want, const struct ks_obj *have)
+{
+    const struct ks_pci_device *w = (const struct ks_pci_device *)want, *h = (const struct ks_pci_device *)have;
+
+    return w->pci && ks_streq(w->pci, h->pci);
+}
+
+/* "pci-0000-5e-00-0": made of the address, so that it stays when another device goes. */
+static const char *make_pci_key(struct ks_arena *arena, const struct ks_obj *have, size_t index)
+{
+    const char *pci = ((const struct ks_pci_device *)have)->pci;
+    char *key;
+
+    if (!pci)
+        return ks_sprintf(arena, "pci%zu", index);
+    key = ks_sprintf(arena, "pci-%s", pci);
+    for (char *p = key; *p; p++)
+        if (*p == ':' || *p == '.')
+            *p = '-';
+    return key;
+}
+
+const struct ks_kind ks_pci_device_kind =
+    KS_KIND(struct ks_pci_device, pci_rows, .name = "device", .doc = "A PCI device of the host.",
+            .shorthand = "pci", .xml_alias = "alias/@name", .same = same_pci, .make_key = make_pci_key);
+const struct ks_kind ks_filesystem_kind =
+    KS_KIND(struct ks_filesystem, filesystem_rows, .name = "filesystem",
+            .doc = "A directory shared with the guest.", .xml_key = "target/@dir");
