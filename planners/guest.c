@@ -66,7 +66,7 @@ static void needs_restart(struct job *j, const struct ks_change *change, const c
     struct ks_plan_field *field = ks_step_add(j->p, s, change->path, from, change->to, KS_RESTART);
 
     field->op = change->op;
-    field->note = change->field->note;
+    field->note = ks_change_row(change)->note;
     s->pending = s->pending && !define;
 }
 
@@ -74,7 +74,7 @@ static void needs_restart(struct job *j, const struct ks_change *change, const c
 static void config_change(struct job *j, const struct ks_change *change, const struct ks_change *live)
 {
     const bool running = is_running(j->seen);
-    const bool opaque = change->field->flags & KS_F_OPAQUE;
+    const bool opaque = ks_change_row(change)->flags & KS_F_OPAQUE;
     /* Who runs with it already is not touched by writing it down. */
     const bool differs = running && (live || opaque);
     const enum ks_impact impact = running && !differs ? KS_SAFE : ks_change_impact(change, running);
@@ -84,7 +84,7 @@ static void config_change(struct job *j, const struct ks_change *change, const s
     struct ks_plan_field *field = ks_step_add(j->p, s, change->path, change->from, change->to, impact);
 
     field->op = change->op;
-    field->note = change->field->note;
+    field->note = ks_change_row(change)->note;
     field->define = true;
     field->live = differs && !restarts;
     field->live_from = live ? live->from : NULL;
@@ -108,7 +108,7 @@ static void live_change(struct job *j, const struct ks_change *live)
     }
     field = ks_step_add(j->p, main_step(j), live->path, live->from, live->to, impact);
     field->op = live->op;
-    field->note = live->field->note;
+    field->note = ks_change_row(live)->note;
     field->live = true;
     j->main->restart_only = false;
 }

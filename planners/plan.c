@@ -64,9 +64,10 @@ struct ks_plan_field *ks_step_add(struct ks_planning *p, struct ks_step *s, cons
 
 enum ks_impact ks_change_impact(const struct ks_change *change, bool running)
 {
-    const enum ks_impact own = running ? change->field->running : change->field->stopped;
+    const struct ks_field *row = ks_change_row(change);
+    const enum ks_impact own = running ? row->running : row->stopped;
 
-    return change->field->impact ? change->field->impact(change, running, own) : own;
+    return row->impact ? row->impact(change, running, own) : own;
 }
 
 void ks_step_add_changes(struct ks_planning *p, struct ks_step *s, const struct ks_changes *changes, bool running)
@@ -76,7 +77,7 @@ void ks_step_add_changes(struct ks_planning *p, struct ks_step *s, const struct 
         struct ks_plan_field *field =
             ks_step_add(p, s, change->path, change->from, change->to, ks_change_impact(change, running));
         field->op = change->op;
-        field->note = change->field->note;
+        field->note = ks_change_row(change)->note;
         field->define = true;
     }
 }

@@ -255,6 +255,14 @@ static void diff_object(const struct walk *w, const struct here *here)
     }
 }
 
+const struct ks_field *ks_change_row(const struct ks_change *change)
+{
+    const bool wraps =
+        change->owner_want && change->owner_want == change->want && change->want->kind->n_fields == 1;
+
+    return wraps ? change->owner_field : change->field;
+}
+
 void ks_diff(struct ks_arena *arena, const struct ks_obj *want, const struct ks_obj *have, bool live,
              struct ks_changes *ret)
 {

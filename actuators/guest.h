@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside actuators/: the parts of the guest's actuator. */
+#pragma once
+
+#include "actuators/actuators.h"
+
+/* A domain's XML as it is now, parsed, read, and compared with what is wanted. */
+struct ks_guest_doc {
+    xmlDoc *doc;
+    struct ks_guest *have;
+    struct ks_changes changes;
+};
+void ks_guest_doc_done(struct ks_guest_doc *d);
+/* flags: VIR_DOMAIN_XML_INACTIVE, or 0 for the running guest. Secrets are read too: the text goes back to libvirt.
+ */
+int ks_guest_doc_read(struct ks_acting *a, virDomainPtr domain, unsigned flags, const struct ks_guest *want,
+                      struct ks_guest_doc *ret, struct ks_error *err);
+const struct ks_change *ks_find_change(const struct ks_changes *changes, const char *path);
+
+int ks_guest_lookup(struct ks_acting *a, const char *name, virDomainPtr *ret, struct ks_error *err);
+/* virDomainState, or -1. */
+int ks_guest_power_state(virDomainPtr domain, struct ks_error *err);
+
+/* Makes a new guest from the manifest alone, and starts it when it is to run. */
+int ks_guest_create(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err);
+/* Edits the definition in place, then changes the running guest as far as the step says. */
+int ks_guest_edit(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err);
+/* The live half of an edit. *ret becomes KS_PENDING when the guest has not agreed to something in time. */
+int ks_guest_edit_live(struct ks_acting *a, const struct ks_step *step, virDomainPtr domain, enum ks_outcome *ret,
+                       struct ks_error *err);
+/* Tuning calls, one for each KS_LIVE_* that is no device. */
+int ks_guest_tune(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change, struct ks_error *err);
+
+int ks_guest_start(struct ks_acting *a, const struct ks_step *step, virDomainPtr domain, bool paused,
+                   struct ks_error *err);
+/* Asks by agent where one answers, then by ACPI, to the manifest's deadline; then what the manifest says. */
+int ks_guest_stop(struct ks_acting *a, const struct ks_step *step, virDomainPtr domain, struct ks_error *err);
+int ks_guest_delete(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err);
+
+/* Waits `ms`, or less when the user asked to stop: -1 with KS_E_TIMEOUT then. */
+int ks_pause(const struct ks_acting *a, unsigned ms, struct ks_error *err);
+uint64_t ks_now_ms(void);
