@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "planners/hugepages.h"
 #include "planners/planners.h"
 
 typedef void ks_plan_fn(struct ks_planning *p);
@@ -146,6 +147,7 @@ struct ks_plan *ks_plan_make(struct ks_arena *arena, struct ks_manifest *want, c
     ks_resolve(&p);
     for (size_t i = 0; i < KS_COUNT(kinds); i++)
         kinds[i].plan(&p);
+    ks_hugepages_check(&p);
     ks_plan_order(&p);
     return plan;
 }

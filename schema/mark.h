@@ -11,6 +11,8 @@
 
 #define KS_MARK_NAMESPACE "https://kvmstate.org/domain/1.0"
 #define KS_MARK_PREFIX "kvmstate"
+/* The mark of a bridge: its link alias. */
+#define KS_LINK_MARK "kvmstate"
 
 struct ks_guest_mark {
     bool owned;

@@ -61,6 +61,7 @@ struct ks_seen_bridge {
     const char *name, *unknown;
     const struct ks_bridge *config;
     bool owned;             /* the link alias carries the mark */
+    unsigned n_guest_ports; /* taps of running guests on it */
     bool default_route;     /* the host's default route goes through it */
     const char *managed_by; /* "NetworkManager", "systemd-networkd", "ifupdown", or NULL */
     uint64_t hash;

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "planners/planners.h"
+
+static bool is_absent(const struct ks_bridge *want)
+{
+    return ks_has(&want->o, "state") && want->state == 1;
+}
+
+static struct ks_step *add(struct ks_planning *p, const char *name, const struct ks_bridge *want,
+                           const struct ks_seen_bridge *seen, const char *part, enum ks_verb verb,
+                           enum ks_action action)
+{
+    struct ks_step *s = ks_plan_add(p, "bridge", name, part, verb, action, seen ? seen->hash : 0);
+
+    s->want = want ? &want->o : NULL;
+    s->have = seen ? &seen->config->o : NULL;
+    s->seen = seen;
+    s->at = want ? want->o.at : KS_NOWHERE;
+    return s;
+}
+
+static bool lists(const struct ks_strings *list, const char *text)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (ks_streq(list->v[i], text))
+            return true;
+    return false;
+}
+
+/* A link that somebody uses: taking it away is noticed. */
+static bool is_used(const struct ks_seen_link *link)
+{
+    return link && (link->has_addresses || link->default_route || link->master);
+}
+
+static bool carries_traffic(const struct ks_seen_bridge *seen)
+{
+    return seen && (seen->config->ports.n > 0 || seen->config->addresses.n > 0 || seen->n_guest_ports > 0);
+}
+
+/* What taking these ports does to those who use them now. */
+static enum ks_impact ports_impact(struct ks_planning *p, const struct ks_bridge *want,
+                                   const struct ks_seen_bridge *seen)
+{
+    for (size_t i = 0; i < want->ports.n; i++)
+        if (!(seen && lists(&seen->config->ports, want->ports.v[i])) &&
+            is_used(ks_seen_link(p->have, want->ports.v[i])))
+            return KS_NETWORK;
+    for (size_t i = 0; seen && i < seen->config->ports.n; i++)
+        if (!lists(&want->ports, seen->config->ports.v[i]))
+            return KS_NETWORK;
+    return seen ? KS_LIVE : KS_SAFE;
+}
+
+static enum ks_impact impact_of(struct ks_planning *p, const struct ks_bridge *want,
+                                const struct ks_seen_bridge *seen, const struct ks_change *change)
+{
+    if (ks_streq(change->path, "ports"))
+        return change->op == KS_UNSET ? KS_NETWORK : ports_impact(p, want, seen);
+    return carries_traffic(seen) ? ks_change_impact(change, true) : KS_SAFE;
+}
+
+static void check_ports(struct ks_planning *p, const struct ks_bridge *want, const struct ks_seen_bridge *seen,
+                        struct ks_step *s)
+{
+    for (size_t i = 0; i < want->ports.n; i++) {
+        const char *name = want->ports.v[i];
+        const struct ks_seen_link *link = ks_seen_link(p->have, name);
+        const struct ks_loc at = ks_at(&want->o, "ports");
+        if (!link && !ks_map_get(&p->want->bridges, name)) {
+            (void)ks_report(p->findings, KS_E_NOT_FOUND, at, "bridge %s: the host has no link '%s' to be its port",
+                            want->o.key, name);
+            continue;
+        }
+        if (!link || (seen && lists(&seen->config->ports, name)))
+            continue;
+        if (link->managed_by)
+            ks_report_warning(
+                p->findings, KS_E_CONFLICT, at,
+                "bridge %s: port %s is managed by %s as well, which may take it back: make it leave %s "
+                "alone there",
+                want->o.key, name, link->managed_by, name);
+        if (link->default_route && !ks_has(&want->o, "addresses"))
+            ks_step_block(p, s, "port %s carries the default route, and the bridge states no addresses", name);
+    }
+}
+
+static void fill(struct ks_planning *p, struct ks_step *s, const struct ks_bridge *want,
+                 const struct ks_seen_bridge *seen, const struct ks_changes *changes)
+{
+    for (size_t i = 0; i < changes->n; i++) {
+        const struct ks_change *change = &changes->v[i];
+        struct ks_plan_field *field =
+            ks_step_add(p, s, change->path, change->from, change->to, impact_of(p, want, seen, change));
+        field->op = change->op;
+        field->define = true;
+    }
+    ks_step_hold(p, s, NULL);
+}
+
+static void needs_ports(struct ks_planning *p, struct ks_step *s, const struct ks_bridge *want)
+{
+    for (size_t i = 0; i < want->ports.n; i++)
+        ks_step_needs(p, s, ks_sprintf(p->arena, "bridge/%s", want->ports.v[i]));
+}
+
+static void plan_deletion(struct ks_planning *p, const char *name, const struct ks_bridge *want,
+                          const struct ks_seen_bridge *seen, const char *reason)
+{
+    struct ks_step *s = add(p, name, want, seen, NULL, KS_DESTROY, KS_ACT_DELETE);
+
+    s->reason = reason;
+    s->impact = KS_DELETE;
+    ks_step_hold(p, s, NULL);
+    if (!seen->owned)
+        ks_step_block(p, s, "not made or adopted by kvmstate");
+    if (seen->default_route)
+        ks_step_block(p, s, "the default route goes through it");
+    for (size_t i = 0; i < p->have->guests.n; i++) {
+        const struct ks_seen_guest *guest = &p->have->guests.v[i];
+        for (size_t k = 0; guest->live && k < guest->live->nics.n; k++) {
+            const struct ks_nic *nic = (const struct ks_nic *)guest->live->nics.v[k];
+            if (ks_streq(nic->bridge, name))
+                ks_step_follows(p, s, ks_sprintf(p->arena, "guest/%s", guest->name));
+        }
+    }
+}
+
+static void plan_one(struct ks_planning *p, const struct ks_bridge *want)
+{
+    const char *name = want->o.key;
+    const struct ks_seen_bridge *seen = ks_seen_bridge(p->have, name);
+    const struct ks_seen_link *link = ks_seen_link(p->have, name);
+    struct ks_changes changes = {0};
+    struct ks_step *s;
+
+    if (is_absent(want)) {
+        if (seen)
+            plan_deletion(p, name, want, seen, "absent in the manifest");
+        return;
+    }
+    if (!seen && link) {
+        (void)ks_report(p->findings, KS_E_CONFLICT, want->o.at, "bridge %s: the host has a link of that name, a %s",
+                        name, *link->kind ? link->kind : "NIC");
+        return;
+    }
+    ks_diff(p->arena, &want->o, seen ? &seen->config->o : NULL, false, &changes);
+    if (seen && !seen->owned) {
+        s = add(p, name, want, seen, "adopt", KS_ADOPT, KS_ACT_MARK);
+        s->reason = "adopted";
+    }
+    if (seen && changes.n == 0)
+        return;
+    s = add(p, name, want, seen, NULL, seen ? KS_CHANGE : KS_CREATE, KS_ACT_DEFINE);
+    needs_ports(p, s, want);
+    fill(p, s, want, seen, &changes);
+    check_ports(p, want, seen, s);
+    if (seen && seen->managed_by)
+        ks_report_warning(p->findings, KS_E_CONFLICT, want->o.at,
+                          "bridge %s is managed by %s as well: let one do it", name, seen->managed_by);
+}
+
+void ks_plan_bridges(struct ks_planning *p)
+{
+    for (size_t i = 0; i < p->want->bridges.n; i++)
+        plan_one(p, (const struct ks_bridge *)p->want->bridges.v[i]);
+    for (size_t i = 0; i < p->have->bridges.n && ks_prunes(p); i++) {
+        const struct ks_seen_bridge *seen = &p->have->bridges.v[i];
+        if (seen->owned && !ks_map_get(&p->want->bridges, seen->name))
+            plan_deletion(p, seen->name, NULL, seen, "no longer in the manifest");
+    }
+}
