@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actuators/actuators.h"
+#include "actuators/host_write.h"
 
 /* A domain's XML as it is now, parsed, read, and compared with what is wanted. */
 struct ks_guest_doc {
@@ -39,4 +40,3 @@ int ks_guest_delete(struct ks_acting *a, const struct ks_step *step, enum ks_out
 
 /* Waits `ms`, or less when the user asked to stop: -1 with KS_E_TIMEOUT then. */
 int ks_pause(const struct ks_acting *a, unsigned ms, struct ks_error *err);
-uint64_t ks_now_ms(void);

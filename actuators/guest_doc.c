@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "actuators/guest.h"
 
-#include <time.h>
-
 void ks_guest_doc_done(struct ks_guest_doc *d)
 {
     if (d->doc)
@@ -52,14 +50,6 @@ int ks_guest_power_state(virDomainPtr domain, struct ks_error *err)
     if (virDomainGetState(domain, &state, NULL, 0) < 0)
         return ks_fail_virt(err, "ask for the state of guest %s", virDomainGetName(domain));
     return state;
-}
-
-uint64_t ks_now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 int ks_pause(const struct ks_acting *a, unsigned ms, struct ks_error *err)
