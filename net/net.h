@@ -69,6 +69,7 @@ struct ks_host_link {
     const char *bus_address; /* "0000:01:00.0" for one on the PCI bus, or NULL (Linux 5.14 and later tell) */
     unsigned mtu, max_mtu;   /* max_mtu 0: unknown */
     bool up;                 /* administratively */
+    bool carrier;            /* IFF_LOWER_UP: the wire, or what stands for it */
     bool loopback;
     const char *operstate; /* "up", "down", "lower-layer-down", "unknown", ... */
     bool carries_default;  /* a default route leaves through it, or through what it is a port or lower link of */

@@ -202,6 +202,7 @@ int ks_link_parse(struct ks_arena *arena, struct nlmsghdr *message, struct ks_ho
         .mtu = u32_of(tb[IFLA_MTU]),
         .max_mtu = u32_of(tb[IFLA_MAX_MTU]),
         .up = info->ifi_flags & IFF_UP,
+        .carrier = info->ifi_flags & IFF_LOWER_UP,
         .loopback = info->ifi_type == ARPHRD_LOOPBACK,
         .operstate = operstate_name(u8_of(tb[IFLA_OPERSTATE])),
         .vlan_id = -1,

@@ -105,3 +105,73 @@ int ks_host_module_parameter_read(int root, const char *module, const char *para
 /* ks_net_read(), and then ->owner from the files by which network managers say what is theirs, under `root`. */
 int ks_host_links_read(int root, struct ks_arena *arena, struct ks_host_links *ret, struct ks_error *err);
 const char *ks_host_link_owner_name(enum ks_host_link_owner owner); /* "NetworkManager", ...; "none" */
+
+/* ---- PCI devices (pci.c, pci_names.c) ------------------------------------------------------------------------ */
+
+struct ks_host_pci_device {
+    const char *address; /* "0000:81:10.0" */
+    uint16_t vendor, device;
+    uint32_t pci_class;          /* 0x020000: class, subclass, interface */
+    const char *what;            /* vendor and device in words, after ks_host_pci_describe() */
+    bool is_bridge;              /* no endpoint: stands aside when its IOMMU group is handed over */
+    const char *driver;          /* NULL: none */
+    const char *driver_override; /* NULL: none */
+    int iommu_group, node;       /* -1: none */
+    bool has_net;                /* its driver makes network interfaces */
+    struct ks_strings netdevs;   /* those in the namespace that sysfs was mounted in */
+    const char *vfio_device;     /* "vfio3": its own file in /dev/vfio/devices; or NULL */
+    /* SR-IOV, of a PF */
+    bool is_pf;
+    unsigned total_vfs, num_vfs;
+    bool autoprobe;        /* the kernel binds drivers to new VFs */
+    struct ks_strings vfs; /* addresses by index, from virtfn*: "" where one is missing */
+    unsigned n_virtfn;     /* of virtfn*: less than num_vfs after a short enable */
+    /* of a VF */
+    const char *pf; /* its PF's address; NULL: it is no VF */
+    int vf_index;   /* -1: no VF */
+};
+
+struct ks_host_pci {
+    bool iommu;                                /* some device is in an IOMMU group */
+    KS_VEC(struct ks_host_pci_device) devices; /* by address */
+};
+
+/* sysfs alone; a machine without PCI gives an empty list. Source: Documentation/ABI/testing/sysfs-bus-pci. */
+int ks_host_pci_read(int root, struct ks_arena *arena, struct ks_host_pci *ret, struct ks_error *err);
+const struct ks_host_pci_device *ks_host_pci_find(const struct ks_host_pci *pci, const char *address);
+/* A PF by PCI address or by the name of its network interface; NULL when there is none. */
+const struct ks_host_pci_device *ks_host_pci_pf(const struct ks_host_pci *pci, const char *name);
+/* Addresses of the endpoints that share the device's IOMMU group, itself among them. */
+void ks_host_pci_group(const struct ks_host_pci *pci, const struct ks_host_pci_device *device,
+                       struct ks_arena *arena, struct ks_strings *ret);
+/* Fills ->what of all devices from libpci's list of names (some milliseconds); unknown ones become "8086:10ca". */
+void ks_host_pci_describe(struct ks_host_pci *pci, struct ks_arena *arena);
+
+/* ---- who holds a VF (holders.c) ------------------------------------------------------------------------------ */
+
+enum ks_holder_kind {
+    KS_HOLDER_PROCESS,   /* has it open through vfio */
+    KS_HOLDER_NAMESPACE, /* its network interface was moved there */
+    KS_HOLDER_LINK,      /* its interface is a port of a bridge or bond, or a link sits on it */
+    KS_HOLDER_ADDRESS,   /* the host itself uses it: an address of more than link scope */
+};
+
+struct ks_host_holder {
+    const char *address; /* of the PCI device */
+    enum ks_holder_kind kind;
+    const char *text; /* "process 4711 (qemu-system-x86)", "namespace blue", "bridge br0", "address 192.0.2.1/24" */
+    int pid;          /* of a process; else 0 */
+};
+
+struct ks_host_holders {
+    bool complete; /* false: some process or namespace could not be looked into; unknown is not absent */
+    KS_VEC(struct ks_host_holder) holders;
+};
+
+/*
+ * For all VFs and all devices bound to a vfio driver. /proc is walked only when there is such a device, and other
+ * namespaces are entered (by a thread of its own) only when an interface is missing here. Libvirt's definitions and
+ * networks are not looked at. `links`: of the same moment.
+ */
+int ks_host_holders_read(int root, const struct ks_host_pci *pci, const struct ks_host_links *links,
+                         struct ks_arena *arena, struct ks_host_holders *ret, struct ks_error *err);

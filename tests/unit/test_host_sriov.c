@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * actuators/host_sriov.c and host_driver.c over a made-up tree, where a thread plays the kernel: it makes and
+ * removes virtfn* as sriov_numvfs says, and refuses from N to M.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "actuators/host_write.h"
+#include "pcitree.h"
+
+#define PF "0000:81:00.0"
+#define NUMVFS "sys/bus/pci/devices/" PF "/sriov_numvfs"
+#define AUTOPROBE "sys/bus/pci/devices/" PF "/sriov_drivers_autoprobe"
+
+struct fixture {
+    struct tree tree;
+    struct ks_writes w;
+    struct ks_error err;
+    pthread_t kernel;
+    atomic_bool stop;
+    unsigned most; /* VFs that come, however many are asked for */
+    atomic_uint seen_zero, probed;
+};
+
+static uint64_t number(struct fixture *f, const char *path)
+{
+    ks_auto(ks_closep) int fd = openat(f->tree.root, path, O_RDONLY | O_CLOEXEC);
+    char text[16] = "";
+
+    return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? strtoull(text, NULL, 10) : UINT64_MAX;
+}
+
+static void virtfn(struct fixture *f, unsigned index, bool make)
+{
+    char name[96];
+
+    (void)snprintf(name, sizeof(name), "sys/bus/pci/devices/" PF "/virtfn%u", index);
+    if (make)
+        tree_link(&f->tree, name, "../0000:81:10.0");
+    else
+        (void)unlinkat(f->tree.root, name, 0);
+}
+
+static void *play_kernel(void *data)
+{
+    struct fixture *f = data;
+    unsigned have = 0;
+
+    while (!f->stop) {
+        const uint64_t asked = number(f, NUMVFS);
+        if (asked == 0)
+            f->seen_zero++;
+        if (asked != UINT64_MAX && asked != have) {
+            const unsigned want = asked < f->most ? (unsigned)asked : f->most;
+            f->probed += number(f, AUTOPROBE) == 1 && want > have;
+            for (; have < want; have++)
+                virtfn(f, have, true);
+            for (; have > want; have--)
+                virtfn(f, have - 1, false);
+        }
+        ks_sleep_ms(1);
+    }
+    return NULL;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    tree_new(&f->tree);
+    f->w.arena = ks_arena_new();
+    f->w.root = f->tree.root;
+    f->most = 64;
+    pci_put_pf(&f->tree, "64\n", "0\n");
+    assert_int_equal(pthread_create(&f->kernel, NULL, play_kernel, f), 0);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    f->stop = true;
+    (void)pthread_join(f->kernel, NULL);
+    tree_done(&f->tree);
+    ks_arena_free(f->w.arena);
+    ks_error_done(&f->err);
+    free(f);
+    return 0;
+}
+
+static int set(struct fixture *f, unsigned vfs)
+{
+    const struct ks_numvfs_want want = {.pf = PF, .vfs = vfs, .timeout_ms = 2000};
+
+    f->w.log = (struct ks_strings){0};
+    return ks_numvfs_set(&f->w, &want, &f->err);
+}
+
+static void check(struct fixture *f, int rc)
+{
+    if (rc < 0)
+        fail_msg("%s", ks_error_text(f->w.arena, &f->err));
+}
+
+static void any_number_and_back(void **state)
+{
+    struct fixture *f = *state;
+    static const unsigned counts[] = {4, 7, 2, 17, 63, 64, 0, 31};
+
+    for (size_t i = 0; i < KS_COUNT(counts); i++) {
+        check(f, set(f, counts[i]));
+        assert_int_equal(f->w.log.n, 1);
+        assert_int_equal(number(f, NUMVFS), counts[i]);
+        check(f, set(f, counts[i]));
+        assert_int_equal(f->w.log.n, 0);
+    }
+    assert_int_equal(number(f, AUTOPROBE), 1); /* as it was */
+}
+
+static void a_dry_run_leaves_it(void **state)
+{
+    struct fixture *f = *state;
+
+    f->w.dry_run = true;
+    check(f, set(f, 4));
+    assert_int_equal(f->w.log.n, 1);
+    assert_int_equal(number(f, NUMVFS), 0);
+}
+
+static void fewer_than_asked_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+
+    f->most = 17;
+    assert_int_equal(set(f, 40), -1);
+    assert_int_equal(f->err.code, KS_E_VERIFY);
+    assert_non_null(strstr(ks_error_text(f->w.arena, &f->err), "sriov_numvfs says 40 and 17 came"));
+    check(f, set(f, 17));
+}
+
+static void refusals(void **state)
+{
+    struct fixture *f = *state;
+    const struct ks_numvfs_want none = {.pf = "0000:99:00.0", .vfs = 1};
+
+    assert_int_equal(set(f, 65), -1);
+    assert_int_equal(f->err.code, KS_E_INVALID);
+    assert_int_equal(ks_numvfs_set(&f->w, &none, &f->err), -1);
+    assert_int_equal(f->err.code, KS_E_NOT_FOUND);
+    pci_put(&f->tree, "0000:99:00.0", "0x1\n", NULL, NULL);
+    assert_int_equal(ks_numvfs_set(&f->w, &none, &f->err), -1);
+    assert_int_equal(f->err.code, KS_E_UNSUPPORTED);
+}
+
+static void a_driver_that_hangs(void **state)
+{
+    struct fixture *f = *state;
+    const struct ks_numvfs_want want = {.pf = PF, .vfs = 4, .timeout_ms = 300};
+
+    (void)signal(SIGIO, SIG_IGN);
+    ks_auto(ks_closep) int lease = openat(f->tree.root, NUMVFS, O_RDONLY | O_CLOEXEC);
+    if (fcntl(lease, F_SETLEASE, F_RDLCK) < 0)
+        skip(); /* this file system has none: nothing else here holds up a writer */
+    const uint64_t start = ks_now_ms();
+    assert_int_equal(ks_numvfs_set(&f->w, &want, &f->err), -1);
+    assert_int_equal(f->err.code, KS_E_TIMEOUT);
+    assert_in_range(ks_now_ms() - start, 290, 3000);
+    assert_int_equal(number(f, AUTOPROBE), 1); /* put back all the same */
+}
+
+static void with_probing(void **state)
+{
+    struct fixture *f = *state;
+    struct ks_numvfs_want want = {.pf = PF, .vfs = 4, .probe = true};
+
+    check(f, ks_numvfs_set(&f->w, &want, &f->err));
+    assert_true(f->probed > 0);
+}
+
+/* The made-up tree binds nothing: what is written is all that can be seen here. */
+static void drivers(void **state)
+{
+    struct fixture *f = *state;
+
+    pci_put_vf(&f->tree, 63, "vfio-pci");
+    const char *address = "0000:81:17.7";
+    check(f, ks_driver_bind(&f->w, address, "vfio-pci", 0, &f->err));
+    assert_int_equal(f->w.log.n, 0);
+    assert_int_equal(ks_driver_bind(&f->w, address, "none-such", 0, &f->err), -1);
+    assert_int_equal(f->err.code, KS_E_NOT_FOUND);
+    f->w.dry_run = true;
+    check(f, ks_driver_bind(&f->w, address, "", 0, &f->err));
+    assert_string_equal(f->w.log.v[f->w.log.n - 1], "0000:81:17.7: driver vfio-pci -> no driver");
+    f->w.dry_run = false;
+    tree_put(&f->tree, "sys/bus/pci/drivers/vfio-pci/unbind", "");
+    tree_put(&f->tree, "sys/bus/pci/drivers/igbvf/bind", "");
+    tree_put(&f->tree, "sys/bus/pci/drivers_probe", "");
+    assert_int_equal(ks_driver_bind(&f->w, address, "igbvf", 0, &f->err), -1);
+    assert_int_equal(f->err.code, KS_E_VERIFY); /* nobody acts on it */
+    assert_non_null(strstr(ks_error_text(f->w.arena, &f->err), "wanted igbvf, has vfio-pci"));
+    char *text;
+    check(f, ks_attr_read(f->w.root, "sys/bus/pci/drivers/vfio-pci/unbind", f->w.arena, &text, &f->err));
+    assert_string_equal(text, address);
+    check(f, ks_attr_read(f->w.root, "sys/bus/pci/drivers_probe", f->w.arena, &text, &f->err));
+    assert_string_equal(text, address);
+    check(f,
+          ks_attr_read(f->w.root, "sys/bus/pci/devices/0000:81:17.7/driver_override", f->w.arena, &text, &f->err));
+    assert_string_equal(text, "igbvf");
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(any_number_and_back),
+        TEST(a_dry_run_leaves_it),
+        TEST(fewer_than_asked_is_an_error),
+        TEST(refusals),
+        TEST(a_driver_that_hangs),
+        TEST(with_probing),
+        TEST(drivers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
