@@ -73,6 +73,23 @@ static int remote_failed(struct fetch *f, int code, enum failure otherwise, stru
     return ks_git_fail(err, "cannot fetch %s", shown);
 }
 
+/* libgit2 takes a path that it cannot open for a protocol that it does not know, and says so. */
+static int check_local(struct fetch *f, struct ks_error *err)
+{
+    const struct ks_git_url *url = f->session.url;
+    git_repository *ks_auto(ks_git_repository_freep) repo = NULL;
+
+    if (url->scheme != KS_GIT_LOCAL || *url->url != '/')
+        return 0;
+    if (access(url->url, F_OK) < 0) {
+        f->failure = FAILED_UNREACHABLE;
+        return ks_fail(err, KS_E_SOURCE, KS_NOWHERE, "cannot fetch %s: %s", url->shown, strerror(errno));
+    }
+    if (git_repository_open(&repo, url->url) < 0)
+        return ks_fail(err, KS_E_SOURCE, KS_NOWHERE, "cannot fetch %s: it is not a git repository", url->shown);
+    return 0;
+}
+
 static int connect_remote(struct fetch *f, struct ks_error *err)
 {
     struct ks_git_url *url = ks_new(f->arena, struct ks_git_url);
@@ -86,6 +103,8 @@ static int connect_remote(struct fetch *f, struct ks_error *err)
     f->session.url = url;
     f->session.arena = f->arena;
     f->session.silence_s = f->opts->silence_s;
+    if (check_local(f, err) < 0)
+        return -1;
 
     git_remote_connect_options options;
     (void)git_remote_connect_options_init(&options, GIT_REMOTE_CONNECT_OPTIONS_VERSION);

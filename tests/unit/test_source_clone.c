@@ -34,8 +34,9 @@ static void test_damage(void **state)
         "echo rubbish > config",
         "for f in objects/pack/*.pack; do chmod u+w $f; truncate -s 40 $f; done",
         "for f in objects/pack/*.idx; do chmod u+w $f; echo rubbish > $f; done",
-        "for f in objects/pack/*.pack; do chmod u+w $f; "
-        "printf '\\377\\377\\377\\377\\377\\377\\377\\377' | dd of=$f bs=1 seek=20 conv=notrunc 2>/dev/null; done",
+        ("for f in objects/pack/*.pack; do chmod u+w $f; "
+         "printf '\\377\\377\\377\\377\\377\\377\\377\\377' | dd of=$f bs=1 seek=20 conv=notrunc 2>/dev/null; "
+         "done"),
         "rm -rf refs",
         "find refs -type f | while read f; do echo rubbish > $f; done",
         "find refs -type f | while read f; do : > $f; done",

@@ -281,6 +281,21 @@ static void test_urls(void **state)
     }
 }
 
+static void test_no_repository_there(void **state)
+{
+    struct scratch *t = *state;
+
+    t->opts.repo = "/nonexistent/repo";
+    not_opened(t, KS_E_SOURCE, "cannot fetch /nonexistent/repo: No such file");
+    sh(t, "mkdir plain; echo x > plain.yaml");
+    t->opts.repo = ks_sprintf(t->arena, "%s/plain", t->dir);
+    not_opened(t, KS_E_SOURCE, "it is not a git repository");
+    t->opts.repo = ks_sprintf(t->arena, "%s/plain.yaml", t->dir);
+    not_opened(t, KS_E_SOURCE, "it is not a git repository");
+    t->opts.repo = ks_sprintf(t->arena, "file://%s/plain", t->dir);
+    not_opened(t, KS_E_SOURCE, "cannot fetch");
+}
+
 /* url.*.insteadOf cannot lead to what --repo itself may not say. */
 static void test_instead_of(void **state)
 {
@@ -312,6 +327,7 @@ int main(void)
         CASE(test_progress),
         CASE(test_packs_are_tidied),
         CASE(test_urls),
+        CASE(test_no_repository_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
