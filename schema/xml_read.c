@@ -95,14 +95,13 @@ static void read_entry(struct ks_arena *arena, xmlNode *node, const struct ks_fi
     const struct ks_kind *kind = field->kind;
     const char *key = ks_xml_entry_key(arena, kind, node);
     struct ks_obj *entry = ks_obj_new(arena, kind, NULL);
-    if (key)
-        entry->key = canonical(arena, field->check_key, ks_strdup(arena, key));
+    if (key) /* unique before the fields are read: $key means the same to who writes them */
+        entry->key = unique_key(arena, map, canonical(arena, field->check_key, ks_strdup(arena, key)));
     read_fields(arena, node, entry->key, entry);
     if (!key && kind->make_key)
-        entry->key = kind->make_key(arena, entry, index);
+        entry->key = unique_key(arena, map, kind->make_key(arena, entry, index));
     else if (!key)
-        entry->key = ks_sprintf(arena, "%s%zu", kind->name, index);
-    entry->key = unique_key(arena, map, entry->key);
+        entry->key = unique_key(arena, map, ks_sprintf(arena, "%s%zu", kind->name, index));
     ks_map_put(arena, map, entry);
 }
 
