@@ -6,13 +6,7 @@
 # the installed one.
 
 lab_cache() {
-  if [ -n "${KS_LAB_CACHE:-}" ]; then
-    echo "$KS_LAB_CACHE"
-  elif [ "$(id -u)" = 0 ]; then
-    echo /var/cache/kvmstate-lab
-  else
-    echo "${XDG_CACHE_HOME:-$HOME/.cache}/kvmstate-lab"
-  fi
+  echo "${KS_LAB_CACHE:-/var/cache/kvmstate-lab}"
 }
 
 qemu_has_igb() {
@@ -64,8 +58,7 @@ qemu_download() {
   mkdir -p "$work/lists/partial"
   echo "deb $options $origin $codename-backports main" >"$work/sources.list"
   local apt=(apt-get -qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o Debug::NoLocking=1)
-  [ "$(id -u)" != 0 ] || apt+=(-o APT::Sandbox::User=root)
+    -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
   "${apt[@]}" update &&
     (cd "$work" && "${apt[@]}" download qemu-system-x86 qemu-system-common qemu-system-data seabios)
 }
