@@ -22,6 +22,19 @@ static const char *source_type(struct ks_planning *p, const struct ks_pool *pool
     return "volume";
 }
 
+/* As the manifest declares it, else as it is on the host; NULL when neither says. */
+static const char *volume_format(struct ks_planning *p, const char *pool, const char *name,
+                                 const struct ks_obj *seen)
+{
+    const struct ks_pool_volumes *volumes = (const struct ks_pool_volumes *)ks_map_get(&p->want->volumes, pool);
+    const struct ks_obj *wanted = volumes ? ks_map_get(&volumes->volumes, name) : NULL;
+    const struct ks_obj *volume = wanted && ks_has(wanted, "format") ? wanted : seen;
+
+    if (!volume || !ks_has(volume, "format"))
+        return NULL;
+    return ks_show(p->arena, &volume->kind->fields[ks_row(volume->kind, "format")], volume);
+}
+
 static void resolve_volume(struct ks_planning *p, struct ks_disk *disk)
 {
     const char *slash = strchr(disk->volume, '/');
@@ -47,6 +60,7 @@ static void resolve_volume(struct ks_planning *p, struct ks_disk *disk)
         path = ks_sprintf(p->arena, "%s/%s", pool->path, slash + 1);
     disk->source_type = path ? source_type(p, pool) : "volume";
     disk->source_path = path;
+    disk->source_format = volume_format(p, name, slash + 1, volume);
 }
 
 static void resolve_nic(struct ks_planning *p, const struct ks_guest *guest, struct ks_nic *nic)

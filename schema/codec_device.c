@@ -309,6 +309,9 @@ static int listen_write(xmlNode *node, const struct ks_field *field, const struc
     listen = ks_xml_add(node, "listen");
     ks_xml_set_attr(listen, "type", "address");
     ks_xml_set_attr(listen, "address", address);
+    /* A SPICE server that is told no port listens nowhere. */
+    if (!ks_xml_attr(node, "port") && !ks_xml_attr(node, "autoport"))
+        ks_xml_set_attr(node, "autoport", "yes");
     return 0;
 }
 

@@ -136,14 +136,34 @@ static unsigned default_bus(const struct ks_disk *disk)
     }
 }
 
-/* libvirt would guess by the target, and make every sdX scsi, on a controller that few guests have a driver for. */
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = text ? strlen(text) : 0, m = strlen(end);
+
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+/* libvirt takes an image for raw unless it is told: the volume's format, or what the file's name says. */
+static const char *default_format(const struct ks_disk *want)
+{
+    if (want->source_format)
+        return want->source_format;
+    return ends_with(want->volume ? want->volume : want->file, ".qcow2") ? "qcow2" : "raw";
+}
+
+/* Of a disk that is being made. libvirt would guess the bus by the target, and make every sdX scsi. */
 static void write_defaults(xmlNode *node, const struct ks_disk *want)
 {
     static const char *const buses[] = {"virtio", "scsi", "sata", "ide", "usb", "fdc"};
-    xmlNode *target = ks_xml_child(node, "target");
+    xmlNode *target = ks_xml_child(node, "target"), *driver;
 
     if (want->o.key && !ks_has(&want->o, "bus") && target && !ks_xml_attr(target, "bus"))
         ks_xml_set_attr(target, "bus", buses[default_bus(want)]);
+    if (ks_xml_child(node, "driver") || ks_xml_child(node, "source"))
+        return;
+    driver = ks_xml_add(node, "driver");
+    ks_xml_set_attr(driver, "name", "qemu");
+    ks_xml_set_attr(driver, "type", default_format(want));
 }
 
 static void write_host(struct ks_arena *arena, xmlNode *source, const char *text)
@@ -321,7 +341,8 @@ static bool source_same(const struct ks_field *field, const struct ks_obj *obj, 
 const struct ks_codec ks_disk_source_codec = {.read = source_read, .write = source_write, .same = source_same};
 const struct ks_codec ks_disk_source_facts_codec = {.read = facts_read};
 
-/* ---- device and read-only -------------------------------------------------------------------------------------
+/* ---- bus, device and read-only
+ * -------------------------------------------------------------------------------------
  */
 
 static int device_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
@@ -335,6 +356,20 @@ static int device_write(xmlNode *node, const struct ks_field *field, const struc
     return 0;
 }
 
+/* The place on one bus is none on another: libvirt finds a new one. */
+static int bus_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
+{
+    const bool null = want->null & ks_xml_bit(want, field);
+    const char *bus = null ? NULL : field->values->names[*(const unsigned *)ks_member(want, field)];
+    xmlNode *target = ks_xml_ensure_child(node, "target"), *address = ks_xml_child(node, "address");
+
+    (void)err;
+    if (address && !ks_streq(ks_xml_attr(target, "bus"), bus))
+        ks_xml_remove(address, node);
+    ks_xml_set_attr(target, "bus", bus);
+    return 0;
+}
+
 /* libvirt makes every CD-ROM read-only, whatever it is told. */
 static bool readonly_same(const struct ks_field *field, const struct ks_obj *want, const struct ks_obj *have)
 {
@@ -344,5 +379,6 @@ static bool readonly_same(const struct ks_field *field, const struct ks_obj *wan
     return have && (w->readonly == h->readonly || h->device == KS_DISK_CDROM);
 }
 
+const struct ks_codec ks_disk_bus_codec = {.write = bus_write};
 const struct ks_codec ks_disk_device_codec = {.write = device_write};
 const struct ks_codec ks_disk_readonly_codec = {.same = readonly_same};

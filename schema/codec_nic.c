@@ -140,11 +140,15 @@ static bool has_source(const struct ks_nic *want)
     return ks_has(&want->o, "bridge") || ks_has(&want->o, "network") || ks_has(&want->o, "vf");
 }
 
-/* libvirt's own choice of card is one of the nineties; a function is no card. */
+/* Of a nic that is being made. libvirt's own choice of card is one of the nineties, and of address a random one. */
 static void write_defaults(xmlNode *nic, const struct ks_nic *want)
 {
-    if (!ks_stated(&want->o, "model") && !ks_xml_child(nic, "model") && !ks_xml_child(nic, "source"))
+    if (ks_xml_child(nic, "source"))
+        return;
+    if (!ks_stated(&want->o, "model") && !ks_has(&want->o, "vf") && !ks_xml_child(nic, "model"))
         ks_xml_set_attr(ks_xml_add(nic, "model"), "type", "virtio");
+    if (want->mac && !ks_stated(&want->o, "mac") && !ks_xml_child(nic, "mac"))
+        ks_xml_set_attr(ks_xml_add(nic, "mac"), "address", want->mac);
 }
 
 static int source_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *obj, struct ks_error *err)
@@ -159,8 +163,10 @@ static int source_write(xmlNode *node, const struct ks_field *field, const struc
                            "nic %s: it needs something to be plugged into", obj->key);
         return 0;
     }
-    if (field->type == KS_OBJECT)
+    if (field->type == KS_OBJECT) {
+        write_defaults(node, want);
         return write_vf(node, want, err);
+    }
     if (ks_streq(read_plug(node, field->key), text) && ks_streq(ks_xml_attr(node, "type"), field->key))
         return 0;
     write_defaults(node, want);

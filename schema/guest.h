@@ -22,7 +22,7 @@ extern const struct ks_codec ks_cpu_mode_codec;
 extern const struct ks_codec ks_machine_codec, ks_firmware_codec, ks_secure_boot_codec, ks_boot_codec;
 /* codec_disk.c */
 extern const struct ks_codec ks_disk_source_codec, ks_disk_source_facts_codec, ks_disk_device_codec,
-    ks_disk_readonly_codec;
+    ks_disk_bus_codec, ks_disk_readonly_codec;
 /* codec_nic.c */
 extern const struct ks_codec ks_nic_source_codec, ks_nic_source_facts_codec, ks_nic_vlan_codec;
 /* codec_device.c */

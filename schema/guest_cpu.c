@@ -80,6 +80,7 @@ static const struct ks_field cell_rows[] = {
     KS_ROW_SIZE(struct ks_cell, memory, "memory", RESTART, .min = 1 << 20, .step = 1024, .xml = "@memory",
         .xml_unit = "KiB", .doc = "Memory of this cell."),
     KS_ROW_CPUSET(struct ks_cell, node, "node", RESTART, .xml = "/numatune/memnode[@cellid=$key]/@nodeset",
+        .xml_create = "<memnode cellid='$key' mode='strict'/>",
         .doc = "Host NUMA nodes that its memory comes from."),
 };
 

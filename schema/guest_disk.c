@@ -97,6 +97,7 @@ static const struct ks_field rows[] = {
     KS_ROW_ENUM(struct ks_disk, format, "format", &ks_image_formats, RESTART, .fallback = "raw",
         .xml = "driver/@type", .xml_create = "<driver name='qemu'/>", .doc = "The format of the image."),
     KS_ROW_ENUM(struct ks_disk, bus, "bus", &buses, RESTART, .xml = "target/@bus",
+        .codec = &ks_disk_bus_codec,
         .doc = "The bus it is plugged into; of a new one by default virtio, for sdX sata (CD-ROM) or scsi."),
     KS_ROW_ENUM(struct ks_disk, cache, "cache", &caches, RESTART, .fallback = "default", .xml = "driver/@cache",
         .xml_create = "<driver name='qemu'/>", .doc = "How the host caches it."),

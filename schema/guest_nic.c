@@ -118,6 +118,8 @@ static void validate(const struct ks_obj *obj, struct ks_findings *f)
 {
     const int n = ks_has(obj, "bridge") + ks_has(obj, "network") + ks_has(obj, "vf");
 
+    if (n == 0 && (ks_stated(obj, "bridge") || ks_stated(obj, "network") || ks_stated(obj, "vf")))
+        (void)ks_report(f, KS_E_INVALID, obj->at, "nic %s: it needs one of bridge, network and vf", obj->key);
     if (n > 1)
         (void)ks_report(f, KS_E_CONFLICT, obj->at, "nic %s: one of bridge, network and vf, not several", obj->key);
     if (ks_has(obj, "vf") && (ks_has(obj, "queues") || ks_has(obj, "driver") || ks_has(obj, "mtu")))

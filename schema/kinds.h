@@ -109,7 +109,8 @@ struct ks_disk {
     /* What `volume` resolves to, filled by ks_resolve() before planning; hidden. */
     const char *source_type; /* "file", "block", "network", "volume" */
     const char *source_path;
-    uint64_t size; /* declares the volume in place */
+    const char *source_format; /* the volume's, for a disk that is new and states none: "qcow2" */
+    uint64_t size;             /* declares the volume in place */
     const char *backing, *clone;
     unsigned preallocation;
     unsigned format, device, bus, cache, io, discard, detect_zeroes;
@@ -129,8 +130,8 @@ struct ks_bandwidth {
 };
 struct ks_nic_vf {
     struct ks_obj o;
-    const char *pf;    /* interface name or PCI address */
-    const char *index; /* a number, or "auto" */
+    const char *pf;      /* interface name or PCI address */
+    const char *index;   /* a number, or "auto" */
     const char *address; /* DDDD:BB:DD.F: one VF by its own address, in place of pf and index */
 };
 struct ks_nic {
@@ -139,8 +140,8 @@ struct ks_nic {
     struct ks_nic_vf *vf;
     const char *vf_address; /* what vf resolves to, DDDD:BB:DD.F; hidden */
     const char *type;       /* observed: "bridge", "network", "hostdev", "direct", ...; hidden */
-    bool runtime;           /* observed in the XML of a running guest, which shows what libvirt made of it; hidden */
-    const char *mac;        /* derived when not stated: ks_resolve() */
+    bool runtime;    /* observed in the XML of a running guest, which shows what libvirt made of it; hidden */
+    const char *mac; /* derived when not stated: ks_resolve() */
     const char *model;
     unsigned driver;
     uint64_t queues, vlan, mtu;
