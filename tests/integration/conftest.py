@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from lib import guest as guests  # noqa: E402
 from lib import pages  # noqa: E402
+from lib.desired import Desired  # noqa: E402
 from lib.embed import Embedded  # noqa: E402
 from lib.host import Host  # noqa: E402
 from lib.repo import Repo  # noqa: E402
@@ -57,6 +58,12 @@ def embed(private_host, tmp):
     made = Embedded(private_host, tmp / "root")
     yield made
     made.close()
+
+
+@pytest.fixture
+def desired(host, tmp):
+    """A manifest for `host`: want(...), plan(), apply(), settled()."""
+    return Desired(host, tmp)
 
 
 @pytest.fixture
