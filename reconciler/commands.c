@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands, in the order of their bits in cli.h. */
+#include "reconciler/cli.h"
+
+const struct ks_command ks_commands[] = {
+    {.name = "validate",
+     .run = ks_command_validate,
+     .summary = "Check the manifest, or all hosts of a repository, without any host.",
+     .text = "Types, units, ranges, unknown keys, references, and things given twice. Everything that is wrong is "
+             "reported in one run, each with its file, line and column."},
+    {.name = "plan",
+     .run = ks_command_plan,
+     .summary = "Show what would change, and why. Changes nothing.",
+     .text = "Reads the host, compares, checks what the host can satisfy, and prints the steps in the order of "
+             "their execution. The impact of a step is safe, live, network, restart, delete or data-loss; what "
+             "is neither safe nor live is held until it is allowed.\n\n"
+             "A saved plan (--out) holds the manifest that it was made from. `kvmstate apply FILE` observes "
+             "again, and refuses to write anything when a thing that the plan touches is not as it was."},
+    {.name = "apply",
+     .args = "[PLAN]",
+     .max_args = 1,
+     .run = ks_command_apply,
+     .summary = "Make the host what the manifest says, read it back, and plan again.",
+     .text = "Carries out the steps that `kvmstate plan` shows, independent ones at the same time. When one "
+             "fails, what needs it is skipped and the rest goes on. At the end the host is observed and planned "
+             "again: nothing is left to do, or the run says what did not hold.\n\n"
+             "SIGINT and SIGTERM: running steps are finished, no new ones are started."},
+    {.name = "schema",
+     .run = ks_command_schema,
+     .summary = "Print the JSON Schema of the manifest, for editors.",
+     .text = "With --markdown: the reference page of all fields."},
+    {.name = "generate",
+     .args = "man|bash",
+     .min_args = 1,
+     .max_args = 1,
+     .hidden = true,
+     .run = ks_command_generate,
+     .summary = "Print the man page or the completion for bash."},
+};
+const size_t ks_n_commands = KS_COUNT(ks_commands);
+_Static_assert(KS_COUNT(ks_commands) == 5, "cli.h has a bit for each");

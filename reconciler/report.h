@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * report: a plan, and what became of it, as text and as JSON. Pure: the same inputs give the same bytes; nothing
+ * here prints.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "reconciler/executor.h"
+#include "reconciler/source.h"
+#include "schema/plan.h"
+
+enum { KS_REPORT_FORMAT = 1 }; /* of the JSON; grows when a reader would have to change */
+
+struct ks_report_style {
+    bool color, verbose;
+    unsigned width; /* columns of the terminal; 0: lines are as long as they are */
+};
+
+struct ks_report {
+    const struct ks_plan *plan;
+    const struct ks_observed *have;
+    const struct ks_source_commit *commit; /* or NULL */
+    const char *signer;                    /* or NULL */
+};
+
+/* The whole plan: header, an entry a step, the summary line. */
+void ks_report_text(struct ks_text *out, const struct ks_report *r, const struct ks_report_style *style);
+/* "kvm-a01 at 3f9c2ab (signed by ops@example.org), libvirt 9.0.0, QEMU 7.2.22" */
+void ks_report_header(struct ks_text *out, const struct ks_report *r);
+/* "Plan: 1 to create, 2 to change; 2 held, 1 blocked." or "Nothing to do.", with a newline. */
+void ks_report_summary(struct ks_text *out, const struct ks_plan *plan);
+/* Entries of some steps; `only` is asked for each (NULL: all). */
+typedef bool ks_report_filter(const struct ks_step *step, void *data);
+void ks_report_steps(struct ks_text *out, const struct ks_plan *plan, const struct ks_report_style *style,
+                     ks_report_filter *only, void *data);
+
+/*
+ * What an execution did, thing by thing, what waits, and what the plan made afterwards says (`after`, NULL: there
+ * was none). `held` is what did not hold; see ks_unmet().
+ */
+void ks_report_result(struct ks_text *out, const struct ks_execution *x, const struct ks_plan *after,
+                      const struct ks_report_style *style);
+/* Steps of the plan made after an execution that should not be there: not held, not blocked, not pending. */
+struct ks_strings ks_unmet(struct ks_arena *arena, const struct ks_execution *x, const struct ks_plan *after);
+
+/* JSON; the caller's reference. */
+json_t *ks_report_json(const struct ks_report *r);
+json_t *ks_report_step_json(const struct ks_step *step);
+json_t *ks_report_findings_json(const struct ks_findings *f);
+json_t *ks_report_results_json(const struct ks_execution *x);
+/* As printed: indented, keys in the order given, a newline at the end; for free(). */
+char *ks_report_dump(const json_t *json);
+
+/* "9.0.0" of 9000000; "unknown" of 0. */
+char *ks_version_text(struct ks_arena *arena, unsigned long version);
