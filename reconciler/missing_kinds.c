@@ -5,11 +5,26 @@
  */
 #include "actuators/actuators.h"
 #include "planners/planners.h"
+#include "schema/guest_new.h"
 #include "state/state.h"
 
 #define MISSING __attribute__((weak))
 
 MISSING const struct ks_kind ks_manifest_kind = {.name = "manifest", .size = sizeof(struct ks_manifest)};
+
+#define KIND(name, type) \
+    MISSING const struct ks_kind ks_##name##_kind = {.name = #name, .size = sizeof(struct type)};
+KIND(route, ks_route)
+KIND(bridge, ks_bridge)
+KIND(hugepages, ks_hugepages)
+KIND(kernel, ks_kernel)
+KIND(pool, ks_pool)
+KIND(volume, ks_volume)
+KIND(pool_volumes, ks_pool_volumes)
+KIND(network, ks_network)
+KIND(sriov, ks_sriov)
+KIND(vf, ks_vf)
+KIND(secret, ks_secret)
 
 MISSING const struct ks_manifest *ks_manifest_load(struct ks_arena *arena, const struct ks_files *files,
                                                    const char *path, const char *host, struct ks_findings *f)
@@ -76,3 +91,9 @@ ACT(pool)
 ACT(volume)
 ACT(network)
 ACT(guest)
+
+MISSING int ks_guest_new_xml(const struct ks_guest *want, bool kvm, xmlDoc **ret, struct ks_error *err)
+{
+    (void)kvm, (void)ret;
+    return ks_fail(err, KS_E_UNSUPPORTED, want->o.at, "guests cannot be made yet");
+}
