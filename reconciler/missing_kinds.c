@@ -12,8 +12,8 @@
 
 MISSING const struct ks_kind ks_manifest_kind = {.name = "manifest", .size = sizeof(struct ks_manifest)};
 
-#define KIND(name, type) \
-    MISSING const struct ks_kind ks_##name##_kind = {.name = #name, .size = sizeof(struct type)};
+#define KIND(word, type) \
+    MISSING const struct ks_kind ks_##word##_kind = {.name = #word, .size = sizeof(struct type)};
 KIND(route, ks_route)
 KIND(bridge, ks_bridge)
 KIND(hugepages, ks_hugepages)
