@@ -60,12 +60,26 @@ static void set_callbacks(struct fetch *f, git_remote_callbacks *callbacks)
         callbacks->transport = ks_git_ssh_transport;
 }
 
+/* The HTTP statuses with which a server says no, rather than that it cannot; libgit2 has them in its text alone. */
+static bool server_says_no(void)
+{
+    static const char *const statuses[] = {"code: 401", "code: 403", "code: 404", "code: 410"};
+    const git_error *e = git_error_last();
+
+    for (size_t i = 0; e && e->message && i < KS_COUNT(statuses); i++)
+        if (strstr(e->message, statuses[i]))
+            return true;
+    return false;
+}
+
 /* With what a callback said, which is nearer to the cause than what libgit2 makes of it. */
 static int remote_failed(struct fetch *f, int code, enum failure otherwise, struct ks_error *err)
 {
     const char *shown = f->session.url->shown;
 
-    f->failure = f->session.refused || code == GIT_EAUTH || code == GIT_ECERTIFICATE ? FAILED_REFUSED : otherwise;
+    f->failure = f->session.refused || code == GIT_EAUTH || code == GIT_ECERTIFICATE || server_says_no()
+                     ? FAILED_REFUSED
+                     : otherwise;
     if (f->session.why)
         return ks_fail(err, KS_E_SOURCE, KS_NOWHERE, "cannot fetch %s: %s", shown, f->session.why);
     if (code == GIT_ECERTIFICATE)

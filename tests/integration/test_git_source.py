@@ -172,8 +172,19 @@ class TestHttps:
         finally:
             other.stop()
 
-    def test_not_a_repository(self, reader, repo, https):
-        reader.refused(https.url("none"), "404", env=self.trusted(https))
+    def test_a_repository_that_is_gone(self, reader, repo, commit, https):
+        url = https.url(repo.path.name)
+        reader(url, env=self.trusted(https)).ok()
+        repo.path.rename(repo.path.with_name("gone"))
+        reader.refused(url, "404", env=self.trusted(https), options=["--offline"])
+
+    def test_a_server_that_is_down(self, reader, repo, commit, https):
+        url = https.url(repo.path.name)
+        reader(url, env=self.trusted(https)).ok()
+        https.stop()
+        reader.refused(url, "cannot fetch", env=self.trusted(https))
+        got = reader(url, env=self.trusted(https), options=["--offline"]).ok().json
+        assert got["cached"] and got["id"] == commit
 
 
 @pytest.mark.parametrize("url", ["https://localhost:{port}/x", "ssh://root@127.0.0.1:{port}/x"])
