@@ -15,9 +15,15 @@ static void *must(void *made)
 
 /* ---- looking ------------------------------------------------------------------------------------------------ */
 
+/* Most names differ in their first letter: that much is looked at without a call. */
+static inline bool same_name(const xmlChar *name, const char *want)
+{
+    return (char)name[0] == want[0] && strcmp((const char *)name, want) == 0;
+}
+
 bool ks_xml_is(const xmlNode *node, const char *name)
 {
-    return node->type == XML_ELEMENT_NODE && !node->ns && strcmp((const char *)node->name, name) == 0;
+    return node->type == XML_ELEMENT_NODE && !node->ns && same_name(node->name, name);
 }
 
 static xmlNode *element_from(xmlNode *node, const char *name)

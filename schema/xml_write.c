@@ -224,6 +224,25 @@ static int write_field(struct writer *w, xmlNode *node, const struct ks_field *f
     return write_scalar(w, node, field, obj);
 }
 
+/* A codec may spell a value in its own way: where the XML satisfies it already, it is not asked to. What is not
+   compared (secrets, derived members) is always written. */
+static bool is_satisfied(struct writer *w, xmlNode *node, const struct ks_field *field, const struct ks_obj *obj)
+{
+    const unsigned never = KS_F_POLICY | KS_F_HIDDEN | KS_F_SECRET;
+    if (!has_write(field) || (!field->codec->read && !field->xml) || field->flags & never)
+        return false;
+    struct ks_obj *have = ks_obj_new(w->scratch, obj->kind, obj->key);
+    struct ks_obj *want = ks_obj_new(w->scratch, obj->kind, obj->key);
+    struct ks_changes changes = {0};
+    memcpy(want, obj, obj->kind->size);
+    want->stated &= ks_xml_bit(obj, field);
+    ks_xml_read(w->scratch, node, have); /* all of it: a codec may look at what other rows have read */
+    if (!(have->stated & ks_xml_bit(have, field)))
+        return false;
+    ks_diff(w->scratch, want, have, false, &changes);
+    return changes.n == 0;
+}
+
 static int write_fields(struct writer *w, xmlNode *node, const struct ks_obj *obj)
 {
     for (unsigned pass = 0; pass < 2; pass++) {
@@ -232,7 +251,7 @@ static int write_fields(struct writer *w, xmlNode *node, const struct ks_obj *ob
             bool late = field->flags & KS_F_XML_EXTRA;
             if (late != (pass == 1) || !(obj->stated >> i & 1) || field->flags & KS_F_RUNTIME)
                 continue;
-            if (write_field(w, node, field, obj))
+            if (!is_satisfied(w, node, field, obj) && write_field(w, node, field, obj))
                 return -1;
         }
     }

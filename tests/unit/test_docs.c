@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "schema/doc.h"
 #include "xml_kind.h"
 
 static const struct ks_field words_rows[] = {
@@ -130,6 +131,38 @@ static void a_validator_agrees(void **state)
     assert_int_equal(status, 0);
 }
 
+/* The real tables: every path is one of the language, every row says what it is. */
+static void check_rows(struct ks_arena *arena, const struct ks_kind *top)
+{
+    struct ks_doc_kinds kinds = {0};
+    ks_doc_collect(arena, top, &kinds);
+    for (size_t i = 0; i < kinds.n; i++) {
+        const struct ks_kind *kind = kinds.v[i].kind;
+        if (kind->xml_key && !ks_xml_path_valid(kind->xml_key))
+            fail_msg("%s: broken key path '%s'", kind->name, kind->xml_key);
+        for (size_t k = 0; k < kind->n_fields; k++) {
+            const struct ks_field *f = &kind->fields[k];
+            if (f->xml && !ks_xml_path_valid(f->xml))
+                fail_msg("%s.%s: broken path '%s'", kind->name, f->key, f->xml);
+            if (ks_doc_shown(f) && !f->doc)
+                fail_msg("%s.%s says nothing of itself", kind->name, f->key);
+        }
+    }
+}
+
+static void the_guest_is_whole(void **state)
+{
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    json_error_t error;
+    json_t *root = json_loads(schema_of(arena, &ks_guest_kind), JSON_REJECT_DUPLICATES, &error);
+    (void)state;
+    if (!root)
+        fail_msg("line %d: %s", error.line, error.text);
+    check_refs(json_object_get(root, "$defs"), root);
+    json_decref(root);
+    check_rows(arena, &ks_guest_kind);
+}
+
 static void reference_has_every_row(void **state)
 {
     ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
@@ -160,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schema_is_json_and_whole),
         cmocka_unit_test(a_validator_agrees),
+        cmocka_unit_test(the_guest_is_whole),
         cmocka_unit_test(reference_has_every_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

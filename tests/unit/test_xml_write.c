@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "schema/kinds.h"
 #include "xml_kind.h"
 
 static const char *text_of(struct ks_arena *arena, xmlNode *node)
@@ -218,6 +219,24 @@ static void the_same_values_change_no_byte(void **state)
     }
 }
 
+static void the_same_guest_changes_no_byte(void **state)
+{
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    static const char *const names[] = {"test", "web1"};
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT(names); i++) {
+        struct t_doc d;
+        struct ks_error err = {0};
+        t_doc_parse(&d, t_domain(arena, names[i]));
+        struct ks_obj *guest = ks_obj_new(arena, &ks_guest_kind, names[i]);
+        ks_xml_read(arena, d.root, guest);
+        const char *before = text_of(arena, d.root);
+        assert_int_equal(ks_xml_write(d.root, guest, &err), 0);
+        expect_text(names[i], text_of(arena, d.root), before);
+        t_doc_done(&d);
+    }
+}
+
 /* libvirt's other spellings of a value are that value. */
 static void other_spellings_are_left_alone(void **state)
 {
@@ -308,6 +327,7 @@ int main(void)
         cmocka_unit_test(one_change_touches_one_node),
         cmocka_unit_test(what_went_comes_back),
         cmocka_unit_test(the_same_values_change_no_byte),
+        cmocka_unit_test(the_same_guest_changes_no_byte),
         cmocka_unit_test(other_spellings_are_left_alone),
         cmocka_unit_test(a_new_definition_says_all_that_is_stated),
         cmocka_unit_test(removing_a_cell_removes_what_it_has_elsewhere),
