@@ -244,23 +244,28 @@ const struct ks_codec ks_watchdog_codec = {.read = watchdog_read, .write = watch
 
 /* ---- video -------------------------------------------------------------------------------------------------- */
 
-/* Another model has other attributes and may need another place: what stood with the old one goes. */
+/*
+ * Another model has other attributes and may need another place: what stood with the old one goes. The first card
+ * is the one that the firmware shows, so the new one takes the old one's place.
+ */
 static int video_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
 {
-    const char *model = field->values->names[*(const unsigned *)ks_member(want, field)];
-    xmlNode *video = first_device(node, "video");
+    xmlNode *old = first_device(node, "video"), *video;
 
     if (is_null(field, want)) {
-        if (video)
-            remove_device(video);
+        if (old)
+            remove_device(old);
         return 0;
     }
-    if (video)
-        remove_device(video);
     video = add_device(node, "<video><model/></video>", err);
     if (!video)
         return -1;
-    ks_xml_set_attr(ks_xml_child(video, "model"), "type", model);
+    ks_xml_set_attr(ks_xml_child(video, "model"), "type",
+                    field->values->names[*(const unsigned *)ks_member(want, field)]);
+    if (old) {
+        (void)xmlAddPrevSibling(old, video);
+        remove_device(old);
+    }
     return 0;
 }
 

@@ -109,12 +109,14 @@ static void max_memory_read(struct ks_arena *arena, xmlNode *node, const struct 
 static int max_memory_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
                             struct ks_error *err)
 {
-    const uint64_t current = has_memory(node, "currentMemory");
+    const uint64_t current = has_memory(node, "currentMemory"), old = has_memory(node, "memory");
     uint64_t value = *(const uint64_t *)ks_member(want, field);
 
     (void)err;
     if (is_null(field, want))
-        value = current ? current : has_memory(node, "memory");
+        value = current ? current : old;
+    if (!current && old && old < value) /* it has what the ceiling was, and keeps that */
+        write_size(node, "currentMemory", old);
     write_size(node, "memory", value);
     if (current > value)
         write_size(node, "currentMemory", value);

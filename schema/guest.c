@@ -61,6 +61,16 @@ static const char *check_page_size(struct ks_arena *arena, const char **text)
     return ks_streq(*text, "default") ? NULL : ks_check_size_key(arena, text);
 }
 
+/* A mount tag: any text; many look like a path. */
+static const char *check_tag(struct ks_arena *arena, const char **text)
+{
+    (void)arena;
+    for (const char *p = *text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return "a mount tag, without control characters";
+    return **text ? NULL : "a mount tag";
+}
+
 /* A title is one line: libvirt refuses a newline in it. */
 static const char *check_title(struct ks_arena *arena, const char **text)
 {
@@ -185,7 +195,7 @@ static const struct ks_field rows[] = {
     /* Behind the maps that it names entries of: they must have been read and written. */
     KS_ROW_STRINGS(struct ks_guest, boot, "boot", RESTART, .check = check_boot, .codec = &ks_boot_codec,
         .doc = "Devices to boot from, in order: disk:KEY, nic:KEY, device:KEY."),
-    KS_ROW_MAP(struct ks_guest, filesystems, "filesystems", &ks_filesystem_kind, RESTART, .check_key = ks_check_key,
+    KS_ROW_MAP(struct ks_guest, filesystems, "filesystems", &ks_filesystem_kind, RESTART, .check_key = check_tag,
         .xml = "devices/filesystem", .xml_create = "<filesystem type='mount'/>",
         .doc = "Directories shared with the guest, by the tag that it mounts them by."),
     KS_ROW_OBJECT(struct ks_guest, graphics, struct ks_graphics, "graphics", &ks_graphics_kind, RESTART,
@@ -303,8 +313,9 @@ static void check_iothreads(const struct ks_guest *g, struct ks_findings *f)
     for (size_t i = 0; ks_has(&g->o, "iothreads") && i < g->disks.n; i++) {
         const struct ks_disk *disk = (const struct ks_disk *)g->disks.v[i];
         if (ks_has(&disk->o, "iothread") && disk->iothread > g->iothreads)
-            (void)ks_report(f, KS_E_NOT_FOUND, ks_at(&disk->o, "iothread"), "iothread %llu of %llu",
-                            (unsigned long long)disk->iothread, (unsigned long long)g->iothreads);
+            ks_report_warning(f, KS_E_NOT_FOUND, ks_at(&disk->o, "iothread"),
+                              "iothread %llu of %llu, which a definition made elsewhere may number so",
+                              (unsigned long long)disk->iothread, (unsigned long long)g->iothreads);
     }
 }
 

@@ -9,6 +9,16 @@ KS_ENUM_TABLE(access_modes, "passthrough", "mapped", "squash");
 KS_ENUM_TABLE(actions, "reset", "shutdown", "poweroff", "pause", "none", "dump", "inject-nmi");
 KS_ENUM_TABLE(thens, "destroy", "fail");
 
+/* libvirt takes a host name as well. */
+static const char *check_listen(struct ks_arena *arena, const char **text)
+{
+    const char *end = *text + strspn(*text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.");
+
+    if (!ks_check_ip(arena, text) || (**text && !*end && !strchr("0123456789", **text)))
+        return NULL;
+    return "an IP address or a host name";
+}
+
 static const char *check_port(struct ks_arena *arena, const char **text)
 {
     uint64_t port;
@@ -85,7 +95,7 @@ static const struct ks_kind password_kind = KS_KIND(struct ks_secret_ref, passwo
 
 static const struct ks_field server_rows[] = {
     KS_ROW_STRING(struct ks_graphics_server, listen, "listen", RESTART, .codec = &ks_listen_codec,
-        .check = ks_check_ip, .doc = "The address that it listens on."),
+        .check = check_listen, .doc = "The address that it listens on."),
     KS_ROW_STRING(struct ks_graphics_server, port, "port", RESTART, .codec = &ks_port_codec, .check = check_port,
         .fallback = "auto", .doc = "Its port; auto has libvirt choose one at each start."),
     KS_ROW_OBJECT(struct ks_graphics_server, password, struct ks_secret_ref, "password", &password_kind,
