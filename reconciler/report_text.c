@@ -72,13 +72,17 @@ static void end_line(struct writer *w)
     w->column = 0;
 }
 
-/* A new line when `text` does not fit behind what stands there. */
-static void make_room(struct writer *w, const char *text, size_t indent)
+/* Goes to a column for `text`; to `indent` on a new line when the text does not fit there. */
+static void go_to(struct writer *w, size_t column, const char *text, size_t indent)
 {
-    if (w->style->width == 0 || w->column + columns(text) <= w->style->width || w->column <= indent)
-        return;
-    end_line(w);
-    pad(w, indent);
+    const size_t start = w->column > column ? w->column : column;
+
+    if (w->style->width > 0 && start + columns(text) > w->style->width && start > indent) {
+        end_line(w);
+        pad(w, indent);
+    } else {
+        pad(w, column);
+    }
 }
 
 /* ---- fields ---------------------------------------------------------------------------------------------------
@@ -132,16 +136,12 @@ static void put_field(struct writer *w, const char *path, const char *value, con
 
     pad(w, FIELD);
     put(w, NULL, path);
-    if (w->column >= value_column)
-        put(w, NULL, " ");
-    pad(w, value_column);
-    make_room(w, value, value_column);
+    if (*value)
+        go_to(w, w->column >= value_column ? w->column + 1 : value_column, value, value_column);
     put(w, NULL, value);
     if (note) {
-        if (w->column >= value_column + VALUE_WIDTH)
-            put(w, NULL, "  ");
-        pad(w, value_column + VALUE_WIDTH);
-        make_room(w, note, value_column);
+        const size_t column = value_column + VALUE_WIDTH;
+        go_to(w, w->column >= column ? w->column + 2 : column, note, value_column);
         put(w, DIM, note);
     }
     end_line(w);
@@ -209,8 +209,7 @@ static void put_title(struct writer *w, const struct ks_step *s)
     pad(w, IMPACT);
     put(w, s->impact > KS_LIVE || s->blocked ? color : NULL, impact);
     if (*note) {
-        pad(w, IMPACT + IMPACT_WIDTH);
-        make_room(w, note, FIELD);
+        go_to(w, IMPACT + IMPACT_WIDTH, note, FIELD);
         put(w, NULL, note);
     }
     end_line(w);
