@@ -171,7 +171,8 @@ static int fail_short(struct run *r, uint64_t before)
                    "%s: wanted %llu, got %llu: %llu short (%s), with %s of memory free%s; the pool is back at %llu",
                    r->what, (unsigned long long)r->want->pages, (unsigned long long)got,
                    (unsigned long long)missing, size_text(r->w->arena, missing * r->want->size_kib),
-                   size_text(r->w->arena, free_kib), boot_hint(r), (unsigned long long)persistent(&r->pool));
+                   size_text(r->w->arena, free_kib - free_kib % 1024), boot_hint(r),
+                   (unsigned long long)persistent(&r->pool));
 }
 
 int ks_pages_set(struct ks_writes *w, const struct ks_pages_want *want, struct ks_pages_got *ret,
