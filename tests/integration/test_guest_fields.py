@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Each field of a guest changed alone, on a stopped and on a running guest. The plan names it with its impact; apply
+makes it so; the domain's XML differs in that and nothing else; the next plan is empty; the guest was restarted only
+where the plan said so.
+"""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from lib import xmldiff
+from lib.desired import DROP, merged
+
+BASE = {
+    "state": "stopped", "machine": "q35", "memory": "128MiB", "max-memory": "128MiB", "vcpus": 1, "max-vcpus": 3,
+    "iothreads": 1, "hotplug-ports": 8, "disks": {"vda": {"file": "TMP/a.img"}},
+    "nics": {"lan": {"bridge": "br0", "model": "virtio"}}, "serial": True,
+}
+DISK, NIC = "domain/devices/disk[vda]", "domain/devices/interface"
+# A device that takes a port has libvirt or kvmstate (hotplug-ports) make one more.
+PORT = "domain/devices/controller[pci"
+
+
+@dataclass
+class Case:
+    """`change` laid over BASE; `paths`: what the plan calls it; `xml`: where all differences in the XML lie."""
+
+    name: str
+    change: dict
+    paths: list
+    xml: list
+    running: str = "restart"  # its impact on a running guest
+    base: dict = field(default_factory=dict)
+
+
+CASES = [
+    Case("title", {"title": "A guest"}, ["title"], ["domain/title"], "live"),
+    Case("description", {"description": "for tests"}, ["description"], ["domain/description"], "live"),
+    # By the balloon: while it runs the guest must help, so test_live_changes_reach_the_guest has that.
+    Case("memory down", {"memory": "64MiB"}, ["memory"], ["domain/currentMemory"], running=None),
+    Case("memory up", {"memory": "128MiB"}, ["memory"], ["domain/currentMemory"], running=None,
+         base={"memory": "96MiB"}),
+    Case("max-memory", {"max-memory": "192MiB"}, ["max-memory"], ["domain/memory"]),
+    Case("vcpus", {"vcpus": 2}, ["vcpus"], ["domain/vcpu/@current", "domain/vcpus"], "live"),
+    Case("max-vcpus", {"max-vcpus": 4}, ["max-vcpus"], ["domain/vcpu", "domain/vcpus"]),
+    Case("iothreads", {"iothreads": 2}, ["iothreads"], ["domain/iothreads", "domain/iothreadids"], "live"),
+    Case("machine", {"machine": "pc-q35-7.0"}, ["machine"], ["domain/os/type/@machine"]),
+    Case("clock", {"clock": "localtime"}, ["clock"], ["domain/clock/@offset"], base={"clock": "utc"}),
+    Case("on-crash", {"on-crash": "restart"}, ["on-crash"], ["domain/on_crash"]),
+    Case("on-reboot", {"on-reboot": "destroy"}, ["on-reboot"], ["domain/on_reboot"]),
+    Case("pin a vcpu", {"pinning": {"vcpus": {0: "0"}}}, ["pinning.vcpus.0"], ["domain/cputune"], "live"),
+    Case("pin the emulator", {"pinning": {"emulator": "0"}}, ["pinning.emulator"], ["domain/cputune"], "live"),
+    Case("pin an iothread", {"pinning": {"iothreads": {1: "0"}}}, ["pinning.iothreads.1"], ["domain/cputune"], "live"),
+    Case("move a pin", {"pinning": {"vcpus": {0: "1"}}}, ["pinning.vcpus.0"], ["domain/cputune/vcpupin[0]"], "live",
+         base={"pinning": {"vcpus": {0: "0"}}}),
+    Case("drop a pin", {"pinning": {"vcpus": {0: DROP}}}, ["pinning.vcpus.0"], ["domain/cputune"], "live",
+         base={"pinning": {"vcpus": {0: "0", 1: "1"}}}),
+    Case("cpu mode", {"cpu": {"mode": "maximum"}}, ["cpu.mode"], ["domain/cpu"]),
+    Case("cpu topology", {"cpu": {"topology": {"sockets": 1, "cores": 3, "threads": 1}}}, ["cpu.topology"],
+         ["domain/cpu"]),
+    Case("serial off", {"serial": False}, ["serial"], ["domain/devices/serial", "domain/devices/console"]),
+    Case("agent", {"agent": True}, ["agent"], ["domain/devices/channel", "domain/devices/controller[virtio-serial"]),
+    Case("rng", {"rng": True}, ["rng"], ["domain/devices/rng"]),
+    Case("graphics", {"graphics": {"vnc": {"listen": "127.0.0.1", "port": "auto"}}}, ["graphics.vnc"],
+         [PORT, "domain/devices/graphics", "domain/devices/video", "domain/devices/input", "domain/devices/audio"]),
+    Case("watchdog", {"watchdog": {"model": "i6300esb", "action": "reset"}}, ["watchdog"],
+         [PORT, "domain/devices/watchdog"]),
+    Case("boot", {"boot": ["nic:lan", "disk:vda"]}, ["boot"], [DISK + "/boot", NIC, "domain/os/boot"]),
+    Case("attach a disk", {"disks": {"vdb": {"file": "TMP/b.img"}}}, ["disks.vdb"], ["domain/devices/disk[vdb]"],
+         "live"),
+    Case("disk cache", {"disks": {"vda": {"cache": "none"}}}, ["disks.vda.cache"], [DISK + "/driver/@cache"]),
+    Case("disk discard", {"disks": {"vda": {"discard": "unmap"}}}, ["disks.vda.discard"],
+         [DISK + "/driver/@discard"]),
+    Case("disk iothread", {"disks": {"vda": {"iothread": 1}}}, ["disks.vda.iothread"], [DISK + "/driver/@iothread"]),
+    Case("disk serial", {"disks": {"vda": {"serial": "S1"}}}, ["disks.vda.serial"], [DISK + "/serial"]),
+    Case("disk iotune", {"disks": {"vda": {"iotune": {"total-iops": 500}}}}, ["disks.vda.iotune"],
+         [DISK + "/iotune"], "live"),
+    Case("attach a nic", {"nics": {"two": {"bridge": "br0", "model": "virtio"}}}, ["nics.two"], [NIC], "live"),
+    Case("nic bridge", {"nics": {"lan": {"bridge": "br1"}}}, ["nics.lan.bridge"], [NIC], "live"),
+    Case("nic link", {"nics": {"lan": {"link": "down"}}}, ["nics.lan.link"], [NIC], "live"),
+    Case("nic model", {"nics": {"lan": {"model": "e1000e"}}}, ["nics.lan.model"], [NIC]),
+    Case("nic bandwidth", {"nics": {"lan": {"bandwidth": {"inbound": {"average": "1000kB/s"}}}}},
+         ["nics.lan.bandwidth"], [NIC], "live"),
+    Case("nic queues", {"nics": {"lan": {"queues": 2}}}, ["nics.lan.queues"], [NIC]),
+    Case("xml", {"xml": "<memballoon model='none'/>\n"}, ["xml"], ["domain/devices/memballoon"]),
+]
+
+
+@pytest.fixture
+def network(host):
+    for bridge in ("br0", "br1"):
+        host.exec("ip", "link", "add", bridge, "type", "bridge").ok()
+        host.exec("ip", "link", "set", bridge, "up").ok()
+
+
+def in_folder(value, tmp):
+    """`value` with TMP replaced, and the files that it names made."""
+    if isinstance(value, dict):
+        return {k: in_folder(v, tmp) for k, v in value.items()}
+    if isinstance(value, str) and value.startswith("TMP/"):
+        path = tmp / value[4:]
+        if not path.exists():
+            path.write_bytes(b"\0" * 2**20)
+        return str(path)
+    return value
+
+
+def start(desired, tmp, case, state):
+    base = merged(merged(BASE, case.base), {"state": state})
+    desired.want(guests={"vm": in_folder(base, tmp)})
+    desired.apply()
+    desired.settled()
+    desired.want(guests={"vm": in_folder(merged(base, case.change), tmp)})
+
+
+def assert_named(plan, case):
+    fields = plan.fields("guest", "vm")
+    stray = [p for p in fields if not p.startswith(tuple(case.paths))]
+    assert not stray, f"the plan names more than was changed: {stray}"
+    missing = [p for p in case.paths if not any(f.startswith(p) for f in fields)]
+    assert not missing, f"the plan does not name {missing}, only {list(fields)}"
+
+
+def assert_only(case, before, after):
+    changed = xmldiff.difference(before, after)
+    assert changed, "the XML is as it was"
+    stray = {p: v for p, v in changed.items() if not p.startswith(tuple(case.xml))}
+    assert not stray, "the XML differs in more than that"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_stopped(desired, host, tmp, network, case):
+    start(desired, tmp, case, "stopped")
+    before = host.xml("vm")
+    plan = desired.plan()
+    assert_named(plan, case)
+    assert plan.impact("guest", "vm") == "safe"
+    desired.apply()
+    assert_only(case, before, host.xml("vm"))
+    assert not host.is_running("vm")
+    desired.settled()
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.running], ids=lambda c: c.name)
+def test_running(desired, host, tmp, network, case):
+    start(desired, tmp, case, "running")
+    before, first_id = host.xml("vm"), host.domain("vm").ID()
+    plan = desired.plan()
+    assert_named(plan, case)
+    assert plan.impact("guest", "vm") == case.running
+    desired.apply(status=3 if case.running == "restart" else 0)
+    assert_only(case, before, host.xml("vm"))
+    assert host.domain("vm").ID() == first_id, "restarted without leave"
+    if case.running != "restart":
+        desired.settled()
+        return
+    assert desired.plan().impact("guest", "vm") == "restart", "the pending restart is not named"
+    desired.apply("--allow", "restart")
+    assert host.domain("vm").ID() not in (first_id, -1), "not restarted"
+    desired.settled()
