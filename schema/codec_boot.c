@@ -47,14 +47,44 @@ static void machine_read(struct ks_arena *arena, xmlNode *node, const struct ks_
     ks_xml_mark(obj, field);
 }
 
+/* The two chipsets of x86, which have nothing of each other's buses. */
+static bool is_other_chipset(const char *a, const char *b)
+{
+    const bool q35_a = strstr(a, "q35") != NULL, q35_b = strstr(b, "q35") != NULL;
+
+    return q35_a != q35_b && (ks_starts(a, "pc") || q35_a) && (ks_starts(b, "pc") || q35_b);
+}
+
+/* Buses and places of the old chipset: libvirt makes new ones. */
+static void forget_buses(xmlNode *domain)
+{
+    const xmlNode *devices = ks_xml_child(domain, "devices");
+    xmlNode *next;
+
+    for (xmlNode *d = devices ? ks_xml_child(devices, NULL) : NULL; d; d = next) {
+        xmlNode *address = ks_xml_child(d, "address");
+        next = ks_xml_next(d, NULL);
+        if (ks_xml_is(d, "controller") && ks_streq(ks_xml_attr(d, "type"), "pci")) {
+            xmlUnlinkNode(d);
+            xmlFreeNode(d);
+        } else if (address && ks_streq(ks_xml_attr(address, "type"), "pci")) {
+            ks_xml_remove(address, d);
+        }
+    }
+}
+
 static int machine_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
                          struct ks_error *err)
 {
     xmlNode *type = ks_xml_ensure(node, "os/type", NULL, "<type>hvm</type>", err);
+    const char *machine = is_null(field, want) ? NULL : *(const char *const *)ks_member(want, field), *old;
 
     if (!type)
         return -1;
-    ks_xml_set_attr(type, "machine", is_null(field, want) ? NULL : *(const char *const *)ks_member(want, field));
+    old = ks_xml_attr(type, "machine");
+    if (old && machine && is_other_chipset(old, machine))
+        forget_buses(node);
+    ks_xml_set_attr(type, "machine", machine);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A CPU's mode: the attributes and the model that go with one mode are refused, or misread, with another. */
+/* CPU mode, host nodes, clock: what goes with one value is refused, or misread, with another. */
 #include "schema/guest.h"
 #include "schema/xml.h"
 
@@ -29,3 +29,47 @@ static int mode_write(xmlNode *node, const struct ks_field *field, const struct 
 }
 
 const struct ks_codec ks_cpu_mode_codec = {.write = mode_write};
+
+/* ---- host nodes --------------------------------------------------------------------------------------------- */
+
+/* Nodes and placement='auto', by which libvirt asks numad for them, exclude each other. */
+static int nodes_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
+{
+    ks_auto(ks_arena_freep) struct ks_arena *scratch = ks_arena_new();
+    xmlNode *memory;
+
+    if (want->null & ks_xml_bit(want, field)) {
+        ks_xml_unset(node, field->xml, NULL, NULL, ks_xml_top(node));
+        return 0;
+    }
+    memory = ks_xml_ensure(node, "/numatune/memory", NULL, NULL, err);
+    if (!memory)
+        return -1;
+    ks_xml_set_attr(memory, "placement", NULL);
+    ks_xml_set_attr(memory, "nodeset", ks_cpuset_format(scratch, ks_member(want, field)));
+    return 0;
+}
+
+const struct ks_codec ks_nodes_codec = {.write = nodes_write};
+
+/* ---- clock -------------------------------------------------------------------------------------------------- */
+
+static int clock_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
+{
+    static const char *const of_others[] = {"timezone", "adjustment", "basis", "start"};
+    const bool null = want->null & ks_xml_bit(want, field);
+    const char *offset = null ? "utc" : field->values->names[*(const unsigned *)ks_member(want, field)];
+    xmlNode *clock = ks_xml_ensure_child(node, "clock");
+
+    if (ks_streq(ks_xml_attr(clock, "offset"), offset))
+        return 0;
+    if (ks_streq(offset, "timezone") || ks_streq(offset, "absolute"))
+        return ks_fail(err, KS_E_UNSUPPORTED, ks_at(want, field->key),
+                       "clock: %s needs more than this word; state <clock> in xml", offset);
+    for (size_t i = 0; i < KS_COUNT(of_others); i++)
+        ks_xml_set_attr(clock, of_others[i], NULL);
+    ks_xml_set_attr(clock, "offset", offset);
+    return 0;
+}
+
+const struct ks_codec ks_clock_codec = {.write = clock_write};

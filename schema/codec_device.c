@@ -494,6 +494,10 @@ static int ports_write(xmlNode *node, const struct ks_field *field, const struct
 
     for (xmlNode *p = next_port(first_device(node, "controller")); p; p = next_port(ks_xml_next(p, "controller")))
         have += is_ours(p);
+    if (wanted > have && first_device(node, "controller") &&
+        ks_xml_find(node, "devices/controller[@model='pci-root']", NULL))
+        return ks_fail(err, KS_E_UNSUPPORTED, ks_at(want, field->key),
+                       "hotplug-ports is for q35: this machine has no PCIe, and needs none to plug devices");
     for (; have > wanted; have--)
         drop_port(node);
     for (; have < wanted; have++)

@@ -32,16 +32,59 @@ static uint64_t read_size(struct ks_arena *arena, xmlNode *domain, const char *n
     return number;
 }
 
+static void write_number(xmlNode *node, uint64_t bytes, const char *attr)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof text, "%" PRIu64, (bytes + 1023) / 1024);
+    ks_xml_set_attr(node, "unit", "KiB");
+    if (attr)
+        ks_xml_set_attr(node, attr, text);
+    else
+        ks_xml_set_content(node, text);
+}
+
+static uint64_t cell_size(const xmlNode *cell)
+{
+    const char *unit = ks_xml_attr(cell, "unit"), *text = ks_xml_attr(cell, "memory");
+    uint64_t number;
+
+    if (!text || ks_parse_u64(text, &number) < 0 ||
+        __builtin_mul_overflow(number, ks_xml_unit(unit ? unit : "KiB"), &number))
+        return 0;
+    return number;
+}
+
+/*
+ * Of a guest with NUMA cells, their sum is what libvirt takes for the ceiling: they grow and shrink with it, each
+ * in its share, in whole MiB; what rounding leaves is the first one's. Cells that the manifest states are written
+ * after this, as they are.
+ */
+static void share_among_cells(xmlNode *domain, uint64_t bytes)
+{
+    xmlNode *first = ks_xml_find(domain, "cpu/numa/cell", NULL);
+    uint64_t sum = 0, left = bytes;
+
+    for (const xmlNode *c = first; c; c = ks_xml_next(c, "cell"))
+        sum += cell_size(c);
+    if (!sum || sum == bytes)
+        return;
+    for (xmlNode *c = ks_xml_next(first, "cell"); c; c = ks_xml_next(c, "cell")) {
+        const uint64_t share = (uint64_t)((double)cell_size(c) / (double)sum * (double)bytes) / MIB * MIB;
+        left -= share;
+        write_number(c, share, "memory");
+    }
+    write_number(first, left, "memory");
+}
+
 static void write_size(xmlNode *domain, const char *name, uint64_t bytes)
 {
     ks_auto(ks_arena_freep) struct ks_arena *scratch = ks_arena_new();
-    xmlNode *node;
 
-    if (read_size(scratch, domain, name) == bytes)
-        return;
-    node = ks_xml_ensure_child(domain, name);
-    ks_xml_set_attr(node, "unit", "KiB");
-    ks_xml_set_content(node, ks_sprintf(scratch, "%" PRIu64, (bytes + 1023) / 1024));
+    if (ks_streq(name, "memory"))
+        share_among_cells(domain, bytes);
+    if (read_size(scratch, domain, name) != bytes)
+        write_number(ks_xml_ensure_child(domain, name), bytes, NULL);
 }
 
 static uint64_t has_memory(xmlNode *domain, const char *name)

@@ -105,10 +105,10 @@ static bool bus_is_hot(const struct ks_disk *disk, const struct ks_guest *guest)
 {
     unsigned bus = disk->bus;
 
-    if (ks_has(&disk->o, "device") && disk->device != KS_DISK_DISK && disk->device != KS_DISK_LUN)
-        return false;
+    const bool cdrom = ks_has(&disk->o, "device") && disk->device == KS_DISK_CDROM;
+
     if (!ks_has(&disk->o, "bus"))
-        bus = ks_starts(disk->o.key, "vd") ? KS_BUS_VIRTIO : KS_BUS_SCSI;
+        bus = *disk->o.key == 'v' ? KS_BUS_VIRTIO : *disk->o.key == 's' && !cdrom ? KS_BUS_SCSI : KS_BUS_IDE;
     if (bus == KS_BUS_SCSI)
         return guest->scsi;
     return bus == KS_BUS_VIRTIO || bus == KS_BUS_USB;
@@ -181,6 +181,7 @@ static const struct ks_field rows[] = {
     KS_ROW_OBJECT(struct ks_guest, direct_kernel, struct ks_direct_kernel, "direct-kernel", &ks_direct_kernel_kind,
         RESTART, .doc = "A kernel of the host that is booted in place of a device."),
     KS_ROW_ENUM(struct ks_guest, clock, "clock", &clocks, RESTART, .fallback = "utc", .xml = "clock/@offset",
+        .codec = &ks_clock_codec,
         .doc = "What the guest's hardware clock starts from."),
     KS_ROW_MAP(struct ks_guest, disks, "disks", &ks_disk_kind, LIVE(KS_LIVE_ATTACH), .impact = disks_impact,
         .check_key = ks_check_target, .xml = "devices/disk", .xml_create = "<disk type='file' device='disk'/>",
@@ -330,6 +331,11 @@ static void validate(const struct ks_obj *obj, struct ks_findings *f)
     check_iothreads(g, f);
     for (size_t i = 0; ks_has(obj, "boot") && i < g->boot.n; i++)
         check_boot_entry(g, g->boot.v[i], f);
+    if (ks_has(obj, "hotplug-ports") && g->hotplug_ports && ks_has(obj, "machine") && ks_starts(g->machine, "pc") &&
+        !strstr(g->machine, "q35"))
+        (void)ks_report(f, KS_E_CONFLICT, ks_at(obj, "hotplug-ports"),
+                        "hotplug-ports is for q35: machine %s has no PCIe, and needs none to plug devices",
+                        g->machine);
     if (ks_has(obj, "secure-boot") && g->secure_boot && ks_has(obj, "firmware") && g->firmware == 0)
         (void)ks_report(f, KS_E_CONFLICT, ks_at(obj, "secure-boot"), "secure-boot needs firmware: efi");
 }

@@ -17,7 +17,7 @@ extern const struct ks_kind ks_graphics_kind, ks_watchdog_kind, ks_cloud_init_ki
 extern const struct ks_codec ks_memory_codec, ks_max_memory_codec, ks_vcpus_codec, ks_max_vcpus_codec,
     ks_min_vcpus_codec, ks_iothreads_codec, ks_hugepages_codec;
 /* codec_cpu.c */
-extern const struct ks_codec ks_cpu_mode_codec;
+extern const struct ks_codec ks_cpu_mode_codec, ks_nodes_codec, ks_clock_codec;
 /* codec_boot.c: machine, firmware, boot order, kernel */
 extern const struct ks_codec ks_machine_codec, ks_firmware_codec, ks_secure_boot_codec, ks_boot_codec;
 /* codec_disk.c */

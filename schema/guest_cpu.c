@@ -23,14 +23,19 @@ static const char *check_policy(struct ks_arena *arena, const char **text)
     return "force, require, optional, disable or forbid";
 }
 
-/* Only a strict policy's nodes can change while it runs, and no policy's mode (virDomainSetNumaParameters). */
+enum { STRICT, PREFERRED, INTERLEAVE, RESTRICTIVE };
+
+/*
+ * QEMU binds its memory itself in the other modes, and cannot be told otherwise; in mode restrictive the cgroup
+ * does it, and can (virDomainSetNumaParameters; tried with libvirt 9.0, which refuses mode strict).
+ */
 static enum ks_impact nodes_impact(const struct ks_change *change, bool running, enum ks_impact otherwise)
 {
     const struct ks_numa *have = (const struct ks_numa *)change->have;
 
     if (!running || !have)
         return otherwise;
-    return change->op == KS_SET && ks_has(&have->o, "nodes") && have->mode == 0 ? KS_LIVE : KS_RESTART;
+    return change->op == KS_SET && ks_has(&have->o, "nodes") && have->mode == RESTRICTIVE ? KS_LIVE : KS_RESTART;
 }
 
 /* clang-format off */
@@ -92,8 +97,8 @@ static const struct ks_field numa_rows[] = {
     KS_ROW_ENUM(struct ks_numa, mode, "mode", &numa_modes, RESTART, .xml = "/numatune/memory/@mode",
         .fallback = "strict", .doc = "How strictly memory comes from the nodes."),
     KS_ROW_CPUSET(struct ks_numa, nodes, "nodes", LIVE(KS_LIVE_NUMATUNE), .impact = nodes_impact,
-        .xml = "/numatune/memory/@nodeset",
-        .doc = "Host NUMA nodes for its memory; they change while it runs in mode strict."),
+        .xml = "/numatune/memory/@nodeset", .codec = &ks_nodes_codec,
+        .doc = "Host NUMA nodes for its memory; they change while it runs in mode restrictive."),
     KS_ROW_MAP(struct ks_numa, cells, "cells", &ks_cell_kind, RESTART, .check_key = ks_check_number,
         .xml = "/cpu/numa/cell", .doc = "NUMA cells that the guest sees, numbered from 0."),
 };
