@@ -154,12 +154,30 @@ static int set_iotune(struct ks_acting *a, virDomainPtr domain, const struct ks_
     return r < 0 ? ks_fail_virt(err, "set limits of disk %s", disk->o.key) : 0;
 }
 
+/* libvirt's actions are numbered as its words are in the XML, and the manifest's: destroy, restart, ... */
+static int set_lifecycle(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change,
+                         struct ks_error *err)
+{
+    const bool crash = ks_streq(change->field->key, "on-crash");
+    const bool null = change->op == KS_UNSET;
+    const char *to = null ? change->field->fallback : ks_show(a->arena, change->field, change->want);
+    unsigned action = 0;
+
+    while (action + 1 < change->field->values->n && !ks_streq(change->field->values->names[action], to))
+        action++;
+    if (virDomainSetLifecycleAction(domain, crash ? VIR_DOMAIN_LIFECYCLE_CRASH : VIR_DOMAIN_LIFECYCLE_REBOOT,
+                                    action, VIR_DOMAIN_AFFECT_LIVE) < 0)
+        return ks_fail_virt(err, "set %s", change->field->key);
+    return 0;
+}
+
 int ks_guest_tune(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change, struct ks_error *err)
 {
     static tune_fn *const calls[KS_LIVES] = {
-        [KS_LIVE_MEMORY] = set_memory, [KS_LIVE_VCPUS] = set_vcpus,   [KS_LIVE_VCPU_PIN] = pin,
-        [KS_LIVE_EMULATOR_PIN] = pin,  [KS_LIVE_IOTHREAD_PIN] = pin,  [KS_LIVE_IOTHREADS] = set_iothreads,
-        [KS_LIVE_METADATA] = set_text, [KS_LIVE_NUMATUNE] = set_numa, [KS_LIVE_IOTUNE] = set_iotune,
+        [KS_LIVE_MEMORY] = set_memory,       [KS_LIVE_VCPUS] = set_vcpus,   [KS_LIVE_VCPU_PIN] = pin,
+        [KS_LIVE_EMULATOR_PIN] = pin,        [KS_LIVE_IOTHREAD_PIN] = pin,  [KS_LIVE_IOTHREADS] = set_iothreads,
+        [KS_LIVE_METADATA] = set_text,       [KS_LIVE_NUMATUNE] = set_numa, [KS_LIVE_IOTUNE] = set_iotune,
+        [KS_LIVE_LIFECYCLE] = set_lifecycle,
     };
     const enum ks_live live = ks_change_row(change)->live;
 

@@ -81,8 +81,12 @@ static void write_size(xmlNode *domain, const char *name, uint64_t bytes)
 {
     ks_auto(ks_arena_freep) struct ks_arena *scratch = ks_arena_new();
 
-    if (ks_streq(name, "memory"))
+    if (ks_streq(name, "memory")) {
         share_among_cells(domain, bytes);
+        /* Room for memory devices, where a definition made elsewhere has it: never less than the memory. */
+        if (ks_xml_child(domain, "maxMemory") && read_size(scratch, domain, "maxMemory") < bytes)
+            write_number(ks_xml_child(domain, "maxMemory"), bytes, NULL);
+    }
     if (read_size(scratch, domain, name) != bytes)
         write_number(ks_xml_ensure_child(domain, name), bytes, NULL);
 }
@@ -289,6 +293,35 @@ static void write_states(xmlNode *domain, struct vcpus vcpus)
         ks_xml_set_attr(v, "enabled", "yes");
 }
 
+static uint64_t part(const xmlNode *topology, const char *name)
+{
+    const char *text = ks_xml_attr(topology, name);
+    uint64_t number;
+
+    return text && ks_parse_u64(text, &number) == 0 && number ? number : 1;
+}
+
+/*
+ * libvirt wants the topology to make up the ceiling. One that the manifest states is written after this; of
+ * another, the sockets follow where they can.
+ */
+static int fit_topology(xmlNode *domain, const struct ks_guest *want, uint64_t max, struct ks_error *err)
+{
+    xmlNode *topology = ks_xml_find(domain, "cpu/topology", NULL);
+    uint64_t socket;
+
+    if (!topology || (ks_has(&want->o, "cpu") && ks_stated(&want->cpu->o, "topology")))
+        return 0;
+    socket = part(topology, "dies") * part(topology, "cores") * part(topology, "threads");
+    if (max % socket)
+        return ks_fail(err, KS_E_CONFLICT, ks_at(&want->o, "max-vcpus"),
+                       "%" PRIu64 " vCPUs do not fit the guest's topology, of %" PRIu64
+                       " in a socket: state cpu.topology",
+                       max, socket);
+    set_number(topology, "sockets", max / socket);
+    return 0;
+}
+
 static void write_vcpus(xmlNode *domain, struct vcpus vcpus)
 {
     ks_auto(ks_arena_freep) struct ks_arena *scratch = ks_arena_new();
@@ -313,12 +346,11 @@ static int vcpus_write(xmlNode *node, const struct ks_field *field, const struct
 {
     struct vcpus vcpus = read_vcpus(node);
 
-    (void)err;
     vcpus.current = is_null(field, want) ? vcpus.max : *(const uint64_t *)ks_member(want, field);
     if (!ks_xml_child(node, "vcpu") || vcpus.max < vcpus.current)
         vcpus.max = vcpus.current;
     write_vcpus(node, vcpus);
-    return 0;
+    return fit_topology(node, (const struct ks_guest *)want, vcpus.max, err);
 }
 
 static bool vcpus_same(const struct ks_field *field, const struct ks_obj *want, const struct ks_obj *have)
@@ -340,12 +372,11 @@ static int max_vcpus_write(xmlNode *node, const struct ks_field *field, const st
 {
     struct vcpus vcpus = read_vcpus(node);
 
-    (void)err;
     vcpus.max = is_null(field, want) ? vcpus.current : *(const uint64_t *)ks_member(want, field);
     if (vcpus.current > vcpus.max)
         vcpus.current = vcpus.max;
     write_vcpus(node, vcpus);
-    return 0;
+    return fit_topology(node, (const struct ks_guest *)want, vcpus.max, err);
 }
 
 static bool max_vcpus_same(const struct ks_field *field, const struct ks_obj *want, const struct ks_obj *have)

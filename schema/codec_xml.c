@@ -26,7 +26,7 @@ static const struct repeatable {
     const char *id[3];
 } repeatables[] = {
     {"disk", {"target/@dev"}},
-    {"controller", {"@type", "@index", "@model"}},
+    {"controller", {"@type", "@model"}},
     {"lease", {"key"}},
     {"filesystem", {"target/@dir"}},
     {"interface", {"mac/@address"}},
@@ -194,6 +194,10 @@ static bool same_identity(struct ks_arena *arena, const struct repeatable *r, xm
 
     if (ks_xml_is(want, "hostdev"))
         return same_hostdev(arena, want, have);
+    /* A controller with a number is that one, whatever it was; one without is any of its model. */
+    if (ks_xml_is(want, "controller") && ks_xml_attr(want, "index"))
+        return ks_streq(ks_xml_attr(want, "type"), ks_xml_attr(have, "type")) &&
+               same_value(ks_xml_attr(want, "index"), ks_xml_attr(have, "index"));
     for (size_t i = 0; i < KS_COUNT(r->id) && r->id[i]; i++) {
         const char *w = ks_xml_get(arena, want, r->id[i], NULL);
         if (!w)

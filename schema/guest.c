@@ -7,8 +7,9 @@ KS_ENUM_TABLE(firmwares, "bios", "efi");
 KS_ENUM_TABLE(clocks, "utc", "localtime", "timezone", "variable", "absolute");
 KS_ENUM_TABLE(videos, "none", "virtio", "vga", "cirrus", "qxl", "bochs", "ramfb");
 KS_ENUM_TABLE(balloons, "none", "virtio", "virtio-transitional", "virtio-non-transitional");
-KS_ENUM_TABLE(lifecycles, "destroy", "restart", "preserve", "rename-restart");
-KS_ENUM_TABLE(crash_lifecycles, "destroy", "restart", "preserve", "rename-restart", "coredump-destroy",
+/* In the order of libvirt's own numbers (virDomainLifecycleAction). */
+KS_ENUM_TABLE(lifecycles, "destroy", "restart", "rename-restart", "preserve");
+KS_ENUM_TABLE(crash_lifecycles, "destroy", "restart", "rename-restart", "preserve", "coredump-destroy",
               "coredump-restart");
 
 static const char *check_impact(struct ks_arena *arena, const char **text)
@@ -230,9 +231,9 @@ static const struct ks_field rows[] = {
         .doc = "How it is stopped."),
     KS_ROW_ENUM(struct ks_guest, on_poweroff, "on-poweroff", &lifecycles, RESTART, .fallback = "destroy",
         .xml = "on_poweroff", .doc = "What happens when the guest powers itself off."),
-    KS_ROW_ENUM(struct ks_guest, on_reboot, "on-reboot", &lifecycles, RESTART, .fallback = "restart",
+    KS_ROW_ENUM(struct ks_guest, on_reboot, "on-reboot", &lifecycles, LIVE(KS_LIVE_LIFECYCLE), .fallback = "restart",
         .xml = "on_reboot", .doc = "What happens when the guest reboots."),
-    KS_ROW_ENUM(struct ks_guest, on_crash, "on-crash", &crash_lifecycles, RESTART, .fallback = "destroy",
+    KS_ROW_ENUM(struct ks_guest, on_crash, "on-crash", &crash_lifecycles, LIVE(KS_LIVE_LIFECYCLE), .fallback = "destroy",
         .xml = "on_crash", .doc = "What happens when the guest crashes."),
     KS_ROW_STRING(struct ks_guest, wait_for, "wait-for", POLICY, .check = check_wait_for,
         .doc = "After a start, waits until the guest has an address, or until its agent answers."),

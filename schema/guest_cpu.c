@@ -33,9 +33,10 @@ static enum ks_impact nodes_impact(const struct ks_change *change, bool running,
 {
     const struct ks_numa *have = (const struct ks_numa *)change->have;
 
-    if (!running || !have)
+    if (!running)
         return otherwise;
-    return change->op == KS_SET && ks_has(&have->o, "nodes") && have->mode == RESTRICTIVE ? KS_LIVE : KS_RESTART;
+    return change->op == KS_SET && have && ks_has(&have->o, "nodes") && have->mode == RESTRICTIVE ? KS_LIVE
+                                                                                                  : KS_RESTART;
 }
 
 /* clang-format off */

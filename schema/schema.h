@@ -131,6 +131,7 @@ enum ks_live {
     KS_LIVE_NUMATUNE,     /* virDomainSetNumaParameters */
     KS_LIVE_IOTUNE,       /* virDomainSetBlockIoTune */
     KS_LIVE_MEMBALLOON,   /* virDomainSetMemoryStatsPeriod */
+    KS_LIVE_LIFECYCLE,    /* virDomainSetLifecycleAction */
     KS_LIVES
 };
 

@@ -109,7 +109,7 @@ static const struct {
     {"memory: 192MiB", {"memory"}, NULL},
     {"max-memory: 128GiB", {"max-memory", "numa.cells"}, NULL},
     {"vcpus: 1", {"vcpus"}, NULL},
-    {"max-vcpus: 80", {"max-vcpus"}, NULL},
+    {"max-vcpus: 128", {"max-vcpus", "cpu.topology.sockets"}, NULL},
     {"iothreads: 9", {"iothreads"}, NULL},
     {"machine: pc-q35-5.2", {"machine"}, NULL},
     {"cpu: {mode: custom, model: Penryn}", {"cpu"}, NULL},
