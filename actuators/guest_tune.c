@@ -36,7 +36,7 @@ static struct cpumap make_cpumap(const struct ks_cpuset *set)
     struct cpumap map = {.length = 1};
 
     for (int cpu = ks_cpuset_next(set, 0); cpu >= 0; cpu = ks_cpuset_next(set, (unsigned)cpu + 1)) {
-        VIR_USE_CPU(map.bytes, cpu);
+        map.bytes[cpu / 8] = (unsigned char)(map.bytes[cpu / 8] | 1U << (cpu % 8));
         map.length = cpu / 8 + 1;
     }
     return map;

@@ -36,7 +36,15 @@ struct reader {
     bool started;
 };
 
-static const struct ks_guest *parse(struct ks_arena *arena, const char *text, struct ks_seen_guest *guest,
+/* Fragments are compared with the whole of the XML, which is kept for those guests alone that state some. */
+static bool states_fragments(const struct ks_observing *o, const char *name)
+{
+    const struct ks_obj *want = o->want ? ks_map_get(&o->want->guests, name) : NULL;
+
+    return want && ks_has(want, "xml");
+}
+
+static const struct ks_guest *parse(struct reader *r, const char *text, struct ks_seen_guest *guest,
                                     struct ks_error *err)
 {
     ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
@@ -45,8 +53,10 @@ static const struct ks_guest *parse(struct ks_arena *arena, const char *text, st
 
     if (ks_xml_parse(text, strlen(text), &doc, err) < 0)
         return NULL;
-    ret = (struct ks_guest *)ks_obj_new(arena, &ks_guest_kind, guest->name);
-    ks_xml_read(arena, xmlDocGetRootElement(doc), &ret->o);
+    ret = (struct ks_guest *)ks_obj_new(r->arena, &ks_guest_kind, guest->name);
+    ks_xml_read(r->arena, xmlDocGetRootElement(doc), &ret->o);
+    if (states_fragments(r->all->o, guest->name))
+        ret->xml = ks_strdup(r->arena, text);
     ks_guest_mark_read(xmlDocGetRootElement(doc), &mark);
     guest->owned = guest->owned || mark.owned;
     guest->protect = guest->protect || mark.protect;
@@ -64,7 +74,7 @@ static const struct ks_guest *read_xml(struct reader *r, virDomainPtr domain, un
         return NULL;
     }
     guest->hash = ks_hash_str(guest->hash, text);
-    return parse(r->arena, text, guest, err);
+    return parse(r, text, guest, err);
 }
 
 static unsigned state_of(const struct domain *domain, const struct ks_seen_guest *guest)

@@ -349,6 +349,20 @@ static void fragments_are_merged(void **state)
     }
 }
 
+/* An observer's guest has no document any more, only what it kept of it. */
+static void fragments_compare_with_kept_text(void **state)
+{
+    static const char yaml[] = "xml: \"<os><boot dev='hd'/></os>\"";
+    struct bench b = bench_of(plain);
+
+    (void)state;
+    ks_obj_forget_xml(&b.have->o);
+    assert_string_equal(differences(&b, yaml, false), "xml");
+    b.have->xml = plain;
+    assert_string_equal(differences(&b, yaml, false), "");
+    bench_done(&b);
+}
+
 static void fragments_that_are_none_are_refused(void **state)
 {
     static const char *const wrong[] = {"<memballoon",    "<a></b>",          "text",
@@ -433,6 +447,7 @@ int main(void)
         cmocka_unit_test(ports_count_those_made_for_it),
         cmocka_unit_test(a_nic_changes_its_sort),
         cmocka_unit_test(fragments_are_merged),
+        cmocka_unit_test(fragments_compare_with_kept_text),
         cmocka_unit_test(fragments_that_are_none_are_refused),
         cmocka_unit_test(contradictions_are_found),
     };

@@ -244,5 +244,9 @@ int main(void)
         fprintf(stderr, "no domains in %s\n", CORPUS);
         return 1;
     }
-    return _cmocka_run_group_tests("guest corpus", tests, k, open_libvirt, close_libvirt);
+    const int failed = _cmocka_run_group_tests("guest corpus", tests, k, open_libvirt, close_libvirt);
+    for (int i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+    return failed;
 }

@@ -338,6 +338,34 @@ static void an_example_goes_through(void **state)
     goes_through(*state);
 }
 
+/* ---- ports to spare --------------------------------------------------------------------------------------------
+ */
+
+/* libvirt puts a guest's own devices behind ports of their own, and leaves those that were meant for later. */
+static void spare_ports_stay_free(void **state)
+{
+    static const char *const guests[] = {
+        "{}",
+        "{nics: {a: {bridge: b0}, b: {bridge: b0}}, disks: {vda: {file: /a}, vdb: {file: /b}}}",
+        "{agent: true, rng: true, disks: {sda: {file: /a}}, watchdog: i6300esb, graphics: {vnc: {port: auto}}}",
+        "{filesystems: {t: {source: /s}}, devices: {d: \"0000:01:00.0\"}, memballoon: none, video: virtio, "
+        "graphics: {vnc: {port: auto}}}",
+        "{hotplug-ports: 2, firmware: efi, tpm: none, serial: true}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT(guests) && libvirt.conn; i++) {
+        ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+        struct ks_guest *want = guest_of(arena, guests[i]);
+        const uint64_t spare = ks_has(&want->o, "hotplug-ports") ? want->hotplug_ports : 6;
+        ks_auto(ks_xml_docp) xmlDoc *doc = as_libvirt_has_it(arena, guests[i], g_new(arena, want));
+        const struct ks_guest *have = g_read(arena, doc);
+        if (have->hotplug_ports != spare || have->free_ports < spare)
+            fail_msg("%s: %d ports for later, %d free, of %d", guests[i], (int)have->hotplug_ports,
+                     (int)have->free_ports, (int)spare);
+    }
+}
+
 /* ---- printed and loaded again -------------------------------------------------------------------------------- */
 
 static void every_example_prints_back(void **state)
@@ -372,12 +400,13 @@ static int close_libvirt(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[KS_COUNT(examples) + 3] = {
+    struct CMUnitTest tests[KS_COUNT(examples) + 4] = {
         cmocka_unit_test(every_row_has_an_example),
         cmocka_unit_test(every_path_is_one),
         cmocka_unit_test(every_example_prints_back),
+        cmocka_unit_test(spare_ports_stay_free),
     };
-    size_t n = 3;
+    size_t n = 4;
 
     for (size_t i = 0; i < KS_COUNT(examples); i++)
         if (examples[i].from)
