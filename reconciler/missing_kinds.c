@@ -10,30 +10,6 @@
 
 #define MISSING __attribute__((weak))
 
-MISSING const struct ks_kind ks_manifest_kind = {.name = "manifest", .size = sizeof(struct ks_manifest)};
-
-#define KIND(word, type) \
-    MISSING const struct ks_kind ks_##word##_kind = {.name = #word, .size = sizeof(struct type)};
-KIND(route, ks_route)
-KIND(bridge, ks_bridge)
-KIND(hugepages, ks_hugepages)
-KIND(kernel, ks_kernel)
-KIND(pool, ks_pool)
-KIND(volume, ks_volume)
-KIND(pool_volumes, ks_pool_volumes)
-KIND(network, ks_network)
-KIND(sriov, ks_sriov)
-KIND(vf, ks_vf)
-KIND(secret, ks_secret)
-
-MISSING const struct ks_manifest *ks_manifest_load(struct ks_arena *arena, const struct ks_files *files,
-                                                   const char *path, const char *host, struct ks_findings *f)
-{
-    (void)arena, (void)files, (void)host;
-    (void)ks_report(f, KS_E_UNSUPPORTED, (struct ks_loc){.file = path}, "manifests cannot be loaded yet");
-    return NULL;
-}
-
 MISSING void ks_json_schema(struct ks_text *out, const struct ks_kind *kind)
 {
     (void)kind;

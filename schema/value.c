@@ -31,6 +31,8 @@ static const char *range_text(struct ks_arena *arena, const struct ks_field *fie
     const char *low = ks_value_show(arena, field, &field->min);
     const char *high = ks_value_show(arena, field, &field->max);
 
+    if (field->min == field->max)
+        return low;
     return field->max ? ks_sprintf(arena, "%s to %s", low, high) : ks_sprintf(arena, "%s or more", low);
 }
 
