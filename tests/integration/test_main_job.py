@@ -134,7 +134,8 @@ def test_edit_keeps_what_others_wrote(desired, host, tmp):
     <input type='tablet' bus='usb'/><watchdog model='i6300esb' action='reset'/></devices>
 </domain>""")
     before = host.xml("a")
-    desired.want(guests={"a": {"memory": "48MiB", "disks": {"vda": {"cache": "none"}}}})
+    disk = {"file": str(tmp / "a.img"), "cache": "none"}
+    desired.want(guests={"a": {"memory": "48MiB", "disks": {"vda": disk}}})
     assert "adopt" in desired.plan().verbs().values()
     desired.apply()
     changed = xmldiff.difference(before, host.xml("a"), ignore=["domain/metadata"])
