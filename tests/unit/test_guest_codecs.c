@@ -84,8 +84,7 @@ static void says_the_same(void **state)
         "machine: pc-q35-7.2",
         "firmware: bios",
         "secure-boot: false",
-        "boot: [nic:x, disk:vda]\nnics: {x: {bridge: b0, mac: \"52:54:00:00:00:01\"}, y: {mac: "
-        "\"52:54:00:00:00:02\"}}",
+        "{boot: [nic:x, disk:vda], nics: {x: {mac: \"52:54:00:00:00:01\"}, y: {mac: \"52:54:00:00:00:02\"}}}",
         "disks: {sda: {file: /c.iso, device: cdrom, readonly: false}, vda: {file: /v/a.qcow2}}",
         "max-memory: 1GiB",
         "clock: utc\non-crash: destroy\nserial: false\nagent: false\nrng: false\ntpm: none",

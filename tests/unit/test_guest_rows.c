@@ -348,8 +348,8 @@ static void spare_ports_stay_free(void **state)
         "{}",
         "{nics: {a: {bridge: b0}, b: {bridge: b0}}, disks: {vda: {file: /a}, vdb: {file: /b}}}",
         "{agent: true, rng: true, disks: {sda: {file: /a}}, watchdog: i6300esb, graphics: {vnc: {port: auto}}}",
-        "{filesystems: {t: {source: /s}}, devices: {d: \"0000:01:00.0\"}, memballoon: none, video: virtio, "
-        "graphics: {vnc: {port: auto}}}",
+        "{filesystems: {t: {source: /s}}, devices: {d: \"0000:01:00.0\"}, memballoon: none}",
+        "{video: virtio, graphics: {vnc: {port: auto}}}",
         "{hotplug-ports: 2, firmware: efi, tpm: none, serial: true}",
     };
 
