@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,11 @@ from lib.host import Host  # noqa: E402
 from lib.repo import Repo  # noqa: E402
 from lib.run import run  # noqa: E402
 from lib.trace import Trace  # noqa: E402
+
+
+def pytest_configure():
+    # A deadline's SIGTERM is an interrupt: fixtures still clean up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

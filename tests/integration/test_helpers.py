@@ -2,6 +2,7 @@
 """The helpers themselves: a test is worth no more than what it is measured with."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -61,6 +62,23 @@ def test_host_leaves_nothing(tmp):
     assert run(["cat", "/proc/mounts"]).stdout == before
     assert not run(["ip", "link", "show", "ks-left"]).stdout
     assert [(p, started) for p, started in inside if _started(p) == started] == []
+
+
+def test_host_ends_with_a_killed_test(tmp):
+    code = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from lib.host import Host; h = Host('k', "
+            f"daemon=False); open({str(tmp / 'host')!r}, 'w').write(f'{{h.pid}} {{h.dir}}'); input()")
+    with subprocess.Popen(["/usr/bin/python3", "-c", code], stdin=subprocess.PIPE) as test:
+        pid, folder = wait_for("host is up", lambda: (tmp / "host").exists() and (tmp / "host").read_text().split())
+        test.kill()
+    wait_for("host ended", lambda: not _runs(pid))
+    shutil.rmtree(folder)
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _namespace(pid):

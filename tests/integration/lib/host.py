@@ -50,8 +50,9 @@ class Host:
         self.dir.chmod(0o755)
         self.conn = None
         self._unshare = subprocess.Popen(
-            ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc",
-             str(Path(__file__).with_name("private-host")), str(self.dir), name],
+            # Whoever kills the tests, too, ends the host with all that is in it.
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--ipc", "--uts",
+             "--fork", "--kill-child", "--mount-proc", str(Path(__file__).with_name("private-host")), str(self.dir), name],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             start_new_session=True)
         try:
