@@ -246,13 +246,27 @@ static void print_json(const struct apply *a, int status)
     json_decref(json);
 }
 
+/* Who asked for silence still hears what went wrong. */
+static void print_failures(const struct apply *a)
+{
+    for (size_t i = 0; i < a->x.plan->n; i++) {
+        const struct ks_step_result *r = &a->x.results[i];
+        if (r->status == KS_STEP_FAILED)
+            fprintf(stderr, "kvmstate: %s %s: %s\n", r->step->kind, r->step->name, r->detail);
+    }
+    for (size_t i = 0; i < a->unmet.n; i++)
+        fprintf(stderr, "kvmstate: %s did not hold\n", a->unmet.v[i]);
+}
+
 static void print_result(const struct apply *a)
 {
     const struct ks_report_style style = style_of(a);
     struct ks_text text = {.arena = a->s.arena};
 
-    if (!speaks(a))
+    if (!speaks(a)) {
+        print_failures(a);
         return;
+    }
     ks_text_add(&text, "\n");
     ks_report_result(&text, &a->x, a->after.plan, &style);
     fputs(ks_text_str(&text), stdout);

@@ -26,16 +26,19 @@ static void draw(struct ks_progress_line *p)
 {
     ks_auto(ks_freep) char *line = NULL;
 
-    if (!p->rewrites || !p->dirty)
+    if (!p->rewrites)
         return;
     if (asprintf(&line, "%zu of %zu  %s", p->ended, p->total, p->what) < 0)
         abort();
     if (strlen(line) >= p->width)
         line[p->width - 1] = '\0';
+    if (p->drawn && ks_streq(line, p->last))
+        return;
     fprintf(p->out, ERASE "%s", line);
     (void)fflush(p->out);
+    free(p->last);
+    p->last = ks_take(line);
     p->drawn = true;
-    p->dirty = false;
 }
 
 static const char *color_of(enum ks_step_status status)
@@ -69,7 +72,6 @@ static void print_end(struct ks_progress_line *p, const struct ks_step_result *r
         fprintf(p->out, ": %s", r->detail);
     fputc('\n', p->out);
     (void)fflush(p->out);
-    p->dirty = true;
 }
 
 void ks_progress_watch(void *data, const struct ks_execution *x, const struct ks_step_result *r, const char *what,
@@ -78,7 +80,6 @@ void ks_progress_watch(void *data, const struct ks_execution *x, const struct ks
     struct ks_progress_line *p = data;
 
     (void)x;
-    p->dirty = true;
     if (what || r->status == KS_STEP_RUNNING) {
         int n = snprintf(p->what, sizeof p->what, "%s %s%s%s", r->step->kind, r->step->name, what ? ": " : "",
                          what ? what : "");
@@ -99,7 +100,6 @@ void ks_progress_tick(void *data, const struct ks_execution *x)
         erase(p);
         fputs("  stopping: what runs is finished, nothing new is started\n", p->out);
         (void)fflush(p->out);
-        p->dirty = true;
     }
     draw(p);
 }
@@ -108,4 +108,6 @@ void ks_progress_end(struct ks_progress_line *p)
 {
     erase(p);
     (void)fflush(p->out);
+    free(p->last);
+    p->last = NULL;
 }

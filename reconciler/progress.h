@@ -11,7 +11,8 @@ struct ks_progress_line {
     unsigned width; /* of it */
     size_t total, ended;
     char what[128]; /* the last step that said something, and what */
-    bool drawn, dirty;
+    bool drawn;
+    char *last; /* what was drawn */
     bool cancel_said;
 };
 

@@ -67,6 +67,17 @@ static void add_section(struct ks_text *out, const char *title, const struct ks_
         ks_text_addf(out, "\n%s:\n%s", title, entries.buf);
 }
 
+/* The restart beside a quiet step stands for both, when it was done. */
+static bool is_counted(const struct ks_execution *x, const struct ks_step *s, struct ks_arena *arena)
+{
+    const struct ks_step_result *restart;
+
+    if (!ks_step_is_quiet(s))
+        return true;
+    restart = result_of(x, ks_sprintf(arena, "%s:restart", s->id));
+    return !restart || (restart->status != KS_STEP_DONE && restart->status != KS_STEP_WOULD);
+}
+
 /* "2 created, 1 changed" by the plan's verbs, then what did not go as planned. */
 static void add_totals(struct ks_text *out, const struct ks_execution *x, enum ks_step_status good)
 {
@@ -77,7 +88,7 @@ static void add_totals(struct ks_text *out, const struct ks_execution *x, enum k
     const char *separator = "";
 
     for (size_t i = 0; i < x->plan->n; i++)
-        if (x->results[i].status == good && !ks_step_is_quiet(x->plan->v[i]))
+        if (x->results[i].status == good && is_counted(x, x->plan->v[i], out->arena))
             verbs[x->plan->v[i]->verb]++;
     for (unsigned i = 0; i < KS_VERBS; i++) {
         if (verbs[i] == 0)

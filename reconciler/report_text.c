@@ -7,6 +7,7 @@ enum { FIELD = 6, PATH_WIDTH = 12, PATH_MAX_WIDTH = 36, VALUE_WIDTH = 23, IMPACT
 
 struct writer {
     struct ks_text *out;
+    const struct ks_plan *plan;
     const struct ks_report_style *style;
     size_t column;
 };
@@ -215,6 +216,20 @@ static void put_title(struct writer *w, const struct ks_step *s)
     end_line(w);
 }
 
+/* A field that waits for the restart beside it is shown there. */
+static bool is_shown_by_restart(const struct writer *w, const struct ks_step *s, const struct ks_plan_field *f)
+{
+    const char *id;
+
+    if (s->action != KS_ACT_DEFINE || f->impact != KS_RESTART)
+        return false;
+    id = ks_sprintf(w->out->arena, "%s:restart", s->id);
+    for (size_t i = 0; i < w->plan->n; i++)
+        if (ks_streq(w->plan->v[i]->id, id))
+            return true;
+    return false;
+}
+
 static void put_step(struct writer *w, const struct ks_step *s)
 {
     struct ks_arena *arena = w->out->arena;
@@ -225,7 +240,8 @@ static void put_step(struct writer *w, const struct ks_step *s)
         const struct ks_plan_field *f = &s->fields.v[i];
         const bool says_why = i == 0 && s->blocked && first_field_has_room(s);
         const char *note = says_why ? clean(arena, s->blocked) : note_text(arena, f);
-        put_field(w, clean(arena, f->path), value_text(arena, s, f), note, width);
+        if (!is_shown_by_restart(w, s, f))
+            put_field(w, clean(arena, f->path), value_text(arena, s, f), note, width);
     }
     put_lists(w, s, width);
 }
@@ -233,7 +249,7 @@ static void put_step(struct writer *w, const struct ks_step *s)
 void ks_report_steps(struct ks_text *out, const struct ks_plan *plan, const struct ks_report_style *style,
                      ks_report_filter *only, void *data)
 {
-    struct writer w = {.out = out, .style = style};
+    struct writer w = {.out = out, .plan = plan, .style = style};
 
     for (size_t i = 0; i < plan->n; i++)
         if (!ks_step_is_quiet(plan->v[i]) && (!only || only(plan->v[i], data)))

@@ -235,8 +235,16 @@ static bool is_embedded(const struct ks_session *s)
     return uri && strstr(uri, "/embed") != NULL;
 }
 
+/* An embedded driver logs to this process's stderr what it returns as errors besides. */
+static void quieten_embedded(const struct ks_session *s)
+{
+    if (is_embedded(s) && !s->options->debug && !getenv("LIBVIRT_DEBUG"))
+        (void)setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0);
+}
+
 void ks_session_connect_start(struct ks_session *s, bool writes)
 {
+    quieten_embedded(s);
     if (writes || is_embedded(s))
         s->loop = ks_event_loop_start();
     s->connect_started = pthread_create(&s->connecting, NULL, connect_thread, s) == 0;

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * For tests: a host as YAML. Configuration is written as in a manifest and loaded by the same tables; what only an
+ * observation has stands beside it: `guests: {web1: {state: running, owned: true, config: {vcpus: 2}}}`. A guest
+ * that runs and states no `live` runs with its `config`.
+ */
+#pragma once
+
+#include "schema/kinds.h"
+#include "schema/observed.h"
+
+struct fx_guest {
+    struct ks_obj o;
+    unsigned state; /* 0 running, 1 stopped, 2 paused: as ks_seen_guest has it */
+    bool owned, autostart, protect, transient, nvram, managed_save;
+    const char *pending, *unknown;
+    struct ks_guest *config, *live;
+};
+struct fx_pool {
+    struct ks_obj o;
+    bool inactive, owned, autostart, protect;
+    const char *path, *unknown;
+    uint64_t capacity, available;
+    struct ks_pool *config;
+    struct ks_map volumes;
+    struct ks_strings owned_volumes;
+};
+struct fx_network {
+    struct ks_obj o;
+    bool inactive, owned, autostart, protect;
+    struct ks_network *config;
+};
+struct fx_bridge {
+    struct ks_obj o;
+    bool owned, default_route;
+    const char *managed_by;
+    struct ks_bridge *config;
+};
+struct fx_link {
+    struct ks_obj o;
+    const char *kind, *master, *managed_by;
+    bool default_route, addresses;
+};
+struct fx_node {
+    struct ks_obj o;
+    struct ks_cpuset cpus;
+    uint64_t memory, free;
+};
+struct fx_pages {
+    struct ks_obj o;
+    uint64_t size, node, total, free;
+};
+struct fx_host {
+    struct ks_obj o;
+    struct ks_cpuset cpus;
+    bool kvm;
+    uint64_t max_vcpus;
+    struct ks_map nodes, pages, guests, pools, networks, bridges, links;
+    struct ks_strings missing_files, unknown;
+};
+
+/* clang-format off */
+KS_ENUM_TABLE(fx_states, "running", "stopped", "paused");
+
+static const struct ks_field fx_guest_rows[] = {
+    KS_ROW_ENUM(struct fx_guest, state, "state", &fx_states, .doc = ""),
+    KS_ROW_BOOL(struct fx_guest, owned, "owned", .doc = ""),
+    KS_ROW_BOOL(struct fx_guest, autostart, "autostart", .doc = ""),
+    KS_ROW_BOOL(struct fx_guest, protect, "protect", .doc = ""),
+    KS_ROW_BOOL(struct fx_guest, transient, "transient", .doc = ""),
+    KS_ROW_BOOL(struct fx_guest, nvram, "nvram", .doc = ""),
+    KS_ROW_BOOL(struct fx_guest, managed_save, "managed-save", .doc = ""),
+    KS_ROW_STRING(struct fx_guest, pending, "pending", .doc = ""),
+    KS_ROW_STRING(struct fx_guest, unknown, "unknown", .doc = ""),
+    KS_ROW_OBJECT(struct fx_guest, config, struct ks_guest, "config", &ks_guest_kind, .doc = ""),
+    KS_ROW_OBJECT(struct fx_guest, live, struct ks_guest, "live", &ks_guest_kind, .doc = ""),
+};
+static const struct ks_kind fx_guest_kind = KS_KIND(struct fx_guest, fx_guest_rows, .name = "guest");
+
+static const struct ks_field fx_pool_rows[] = {
+    KS_ROW_BOOL(struct fx_pool, inactive, "inactive", .doc = ""),
+    KS_ROW_BOOL(struct fx_pool, owned, "owned", .doc = ""),
+    KS_ROW_BOOL(struct fx_pool, autostart, "autostart", .doc = ""),
+    KS_ROW_BOOL(struct fx_pool, protect, "protect", .doc = ""),
+    KS_ROW_STRING(struct fx_pool, path, "path", .doc = ""),
+    KS_ROW_STRING(struct fx_pool, unknown, "unknown", .doc = ""),
+    KS_ROW_SIZE(struct fx_pool, capacity, "capacity", .doc = ""),
+    KS_ROW_SIZE(struct fx_pool, available, "available", .doc = ""),
+    KS_ROW_OBJECT(struct fx_pool, config, struct ks_pool, "config", &ks_pool_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_pool, volumes, "volumes", &ks_volume_kind, .doc = ""),
+    KS_ROW_STRINGS(struct fx_pool, owned_volumes, "owned-volumes", .doc = ""),
+};
+static const struct ks_kind fx_pool_kind = KS_KIND(struct fx_pool, fx_pool_rows, .name = "pool");
+
+static const struct ks_field fx_network_rows[] = {
+    KS_ROW_BOOL(struct fx_network, inactive, "inactive", .doc = ""),
+    KS_ROW_BOOL(struct fx_network, owned, "owned", .doc = ""),
+    KS_ROW_BOOL(struct fx_network, autostart, "autostart", .doc = ""),
+    KS_ROW_BOOL(struct fx_network, protect, "protect", .doc = ""),
+    KS_ROW_OBJECT(struct fx_network, config, struct ks_network, "config", &ks_network_kind, .doc = ""),
+};
+static const struct ks_kind fx_network_kind = KS_KIND(struct fx_network, fx_network_rows, .name = "network");
+
+static const struct ks_field fx_bridge_rows[] = {
+    KS_ROW_BOOL(struct fx_bridge, owned, "owned", .doc = ""),
+    KS_ROW_BOOL(struct fx_bridge, default_route, "default-route", .doc = ""),
+    KS_ROW_STRING(struct fx_bridge, managed_by, "managed-by", .doc = ""),
+    KS_ROW_OBJECT(struct fx_bridge, config, struct ks_bridge, "config", &ks_bridge_kind, .doc = ""),
+};
+static const struct ks_kind fx_bridge_kind = KS_KIND(struct fx_bridge, fx_bridge_rows, .name = "bridge");
+
+static const struct ks_field fx_link_rows[] = {
+    KS_ROW_STRING(struct fx_link, kind, "kind", .doc = ""),
+    KS_ROW_STRING(struct fx_link, master, "master", .doc = ""),
+    KS_ROW_STRING(struct fx_link, managed_by, "managed-by", .doc = ""),
+    KS_ROW_BOOL(struct fx_link, default_route, "default-route", .doc = ""),
+    KS_ROW_BOOL(struct fx_link, addresses, "addresses", .doc = ""),
+};
+static const struct ks_kind fx_link_kind = KS_KIND(struct fx_link, fx_link_rows, .name = "link");
+
+static const struct ks_field fx_node_rows[] = {
+    KS_ROW_CPUSET(struct fx_node, cpus, "cpus", .doc = ""),
+    KS_ROW_SIZE(struct fx_node, memory, "memory", .doc = ""),
+    KS_ROW_SIZE(struct fx_node, free, "free", .doc = ""),
+};
+static const struct ks_kind fx_node_kind = KS_KIND(struct fx_node, fx_node_rows, .name = "node");
+
+static const struct ks_field fx_pages_rows[] = {
+    KS_ROW_SIZE(struct fx_pages, size, "size", .doc = ""),
+    KS_ROW_UINT(struct fx_pages, node, "node", .doc = ""),
+    KS_ROW_UINT(struct fx_pages, total, "total", .doc = ""),
+    KS_ROW_UINT(struct fx_pages, free, "free", .doc = ""),
+};
+static const struct ks_kind fx_pages_kind = KS_KIND(struct fx_pages, fx_pages_rows, .name = "pages");
+
+static const struct ks_field fx_host_rows[] = {
+    KS_ROW_CPUSET(struct fx_host, cpus, "cpus", .doc = ""),
+    KS_ROW_BOOL(struct fx_host, kvm, "kvm", .doc = ""),
+    KS_ROW_UINT(struct fx_host, max_vcpus, "max-vcpus", .doc = ""),
+    KS_ROW_MAP(struct fx_host, nodes, "nodes", &fx_node_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, pages, "pages", &fx_pages_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, guests, "guests", &fx_guest_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, pools, "pools", &fx_pool_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, networks, "networks", &fx_network_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, bridges, "bridges", &fx_bridge_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, links, "links", &fx_link_kind, .doc = ""),
+    KS_ROW_STRINGS(struct fx_host, missing_files, "missing-files", .doc = ""),
+    KS_ROW_STRINGS(struct fx_host, unknown, "unknown", .doc = ""),
+};
+static const struct ks_kind fx_host_kind = KS_KIND(struct fx_host, fx_host_rows, .name = "host");
+/* clang-format on */
+
+/* Stands for what an observer hashes: differs when what is stated differs. */
+static inline uint64_t fx_hash(struct ks_arena *arena, const struct ks_obj *o)
+{
+    struct ks_text text = {.arena = arena};
+
+    ks_print_yaml(&text, o, 0);
+    return ks_hash_str(KS_HASH_START, ks_text_str(&text));
+}
+
+/* What an observer reads beside the words of the manifest. */
+static inline void fx_resolve_disks(const struct ks_guest *guest)
+{
+    for (size_t i = 0; guest && i < guest->disks.n; i++) {
+        struct ks_disk *disk = (struct ks_disk *)guest->disks.v[i];
+        disk->source_type = disk->file ? "file" : disk->block ? "block" : NULL;
+        disk->source_path = disk->file ? disk->file : disk->block;
+    }
+}
+
+static inline void fx_take_guests(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < from->guests.n; i++) {
+        const struct fx_guest *g = (const struct fx_guest *)from->guests.v[i];
+        const bool runs = g->state != KS_GUEST_STOPPED;
+        fx_resolve_disks(g->config);
+        fx_resolve_disks(g->live);
+        *ks_vec_add(arena, &ret->guests) = (struct ks_seen_guest){
+            .name = g->o.key,
+            .uuid = g->config ? g->config->uuid : NULL,
+            .unknown = g->unknown,
+            .state = g->state,
+            .id = runs ? (int)i + 1 : -1,
+            .persistent = !g->transient,
+            .autostart = g->autostart,
+            .owned = g->owned,
+            .protect = g->protect,
+            .managed_save = g->managed_save,
+            .has_nvram = g->nvram,
+            .config = g->config,
+            .live = !runs     ? NULL
+                    : g->live ? g->live
+                              : g->config,
+            .pending = g->pending,
+            .hash = fx_hash(arena, &g->o),
+        };
+    }
+}
+
+static inline void fx_take_storage(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < from->pools.n; i++) {
+        const struct fx_pool *p = (const struct fx_pool *)from->pools.v[i];
+        for (size_t k = 0; k < p->volumes.n; k++) {
+            struct ks_volume *v = (struct ks_volume *)p->volumes.v[k];
+            v->path = ks_sprintf(arena, "%s/%s", p->path ? p->path : "", v->o.key);
+        }
+        *ks_vec_add(arena, &ret->pools) = (struct ks_seen_pool){
+            .name = p->o.key,
+            .unknown = p->unknown,
+            .config = p->config,
+            .path = p->path,
+            .active = !p->inactive,
+            .autostart = p->autostart,
+            .persistent = true,
+            .owned = p->owned,
+            .protect = p->protect,
+            .capacity = p->capacity,
+            .allocation = p->capacity - p->available,
+            .available = p->available,
+            .volumes = p->volumes,
+            .volumes_known = !p->inactive,
+            .owned_volumes = p->owned_volumes.v,
+            .n_owned_volumes = p->owned_volumes.n,
+            .hash = fx_hash(arena, &p->o),
+        };
+    }
+}
+
+static inline void fx_take_networks(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < from->networks.n; i++) {
+        const struct fx_network *n = (const struct fx_network *)from->networks.v[i];
+        *ks_vec_add(arena, &ret->networks) = (struct ks_seen_network){
+            .name = n->o.key,
+            .config = n->config,
+            .live = n->inactive ? NULL : n->config,
+            .active = !n->inactive,
+            .autostart = n->autostart,
+            .persistent = true,
+            .owned = n->owned,
+            .protect = n->protect,
+            .hash = fx_hash(arena, &n->o),
+        };
+    }
+    for (size_t i = 0; i < from->bridges.n; i++) {
+        const struct fx_bridge *b = (const struct fx_bridge *)from->bridges.v[i];
+        *ks_vec_add(arena, &ret->bridges) = (struct ks_seen_bridge){.name = b->o.key,
+                                                                    .config = b->config,
+                                                                    .owned = b->owned,
+                                                                    .default_route = b->default_route,
+                                                                    .managed_by = b->managed_by,
+                                                                    .hash = fx_hash(arena, &b->o)};
+    }
+    for (size_t i = 0; i < from->links.n; i++) {
+        const struct fx_link *l = (const struct fx_link *)from->links.v[i];
+        *ks_vec_add(arena, &ret->links) = (struct ks_seen_link){.name = l->o.key,
+                                                                .kind = l->kind ? l->kind : "",
+                                                                .master = l->master,
+                                                                .managed_by = l->managed_by,
+                                                                .up = true,
+                                                                .default_route = l->default_route,
+                                                                .has_addresses = l->addresses,
+                                                                .mtu = 1500};
+    }
+}
+
+static inline void fx_take_host(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
+{
+    ret->cpus = from->cpus;
+    ret->caps.kvm = from->kvm;
+    ret->caps.max_vcpus = (unsigned)from->max_vcpus;
+    for (size_t i = 0; i < from->nodes.n; i++) {
+        const struct fx_node *n = (const struct fx_node *)from->nodes.v[i];
+        *ks_vec_add(arena, &ret->nodes) =
+            (struct ks_seen_node){.id = atoi(n->o.key), .cpus = n->cpus, .memory = n->memory, .free = n->free};
+    }
+    for (size_t i = 0; i < from->pages.n; i++) {
+        const struct fx_pages *p = (const struct fx_pages *)from->pages.v[i];
+        *ks_vec_add(arena, &ret->hugepages) =
+            (struct ks_seen_hugepages){.size = p->size, .node = (int)p->node, .total = p->total, .free = p->free};
+    }
+    for (size_t i = 0; i < from->missing_files.n; i++)
+        *ks_vec_add(arena, &ret->missing_files) = from->missing_files.v[i];
+    for (size_t i = 0; i < from->unknown.n; i++)
+        *ks_vec_add(arena, &ret->unknown) = from->unknown.v[i];
+}
+
+/* What is wrong with the text becomes findings. */
+static inline void fx_load(struct ks_arena *arena, const char *file, const char *text, size_t len,
+                           struct ks_findings *f, struct ks_observed *ret)
+{
+    struct ks_loader loader = {.arena = arena, .findings = f, .partial = true};
+    struct fx_host *host = (struct fx_host *)ks_obj_new(arena, &fx_host_kind, NULL);
+    const struct ks_node *node = ks_yaml_parse(f, file, text, len);
+
+    *ret = (struct ks_observed){.host = "host"};
+    if (node)
+        ks_load(&loader, &fx_host_kind, node, &host->o);
+    fx_take_guests(arena, host, ret);
+    fx_take_storage(arena, host, ret);
+    fx_take_networks(arena, host, ret);
+    fx_take_host(arena, host, ret);
+    ks_observed_sort(ret);
+}
