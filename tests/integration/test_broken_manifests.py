@@ -15,7 +15,7 @@ GUEST = HEAD + "guests:\n  vm:\n    memory: 1GiB\n"
 
 # name, text, what the message (or its hint) must say
 FAULTS = [
-    ("not yaml", HEAD + "guests: [^", ""),
+    ("not yaml", HEAD + "guests: [\n^", ""),
     ("tab as indentation", HEAD + "guests:\n^\tvm: {}\n", ""),
     ("no version", "^host: testhost\n", "version"),
     ("unknown version", "version: ^99\nhost: testhost\n", "version"),
@@ -55,7 +55,7 @@ FAULTS = [
     ("volume without a pool", GUEST + "    disks:\n      vda: {volume: ^a.img}\n", "pool"),
     ("unknown bus", GUEST + "    disks:\n      vda: {file: /a, bus: ^virtoi}\n", "virtio"),
     ("unknown cache", GUEST + "    disks:\n      vda: {file: /a, cache: ^nnone}\n", "none"),
-    ("boot from what is not there", GUEST + "    boot: [^disk:vda]\n", "vda"),
+    ("boot from what is not there", GUEST + "    disks: {vdb: {file: /a}}\n    boot: [^disk:vda]\n", "vda"),
     ("boot of an unknown kind", GUEST + "    boot: [^dsk:vda]\n", "disk"),
     ("unknown profile", GUEST + "    profiles: [^linux]\n", "linux"),
     ("duration without a unit", GUEST + "    shutdown: {timeout: ^30}\n", "s"),
@@ -68,7 +68,7 @@ FAULTS = [
      "  b: {uuid: ^11111111-1111-4111-8111-111111111111}\n", "11111111"),
     ("page size of no kind", HEAD + "hugepages:\n  ^2Mega: 4\n", ""),
     ("pool of an unknown type", HEAD + "pools:\n  p: {type: ^dirr, path: /p}\n", "dir"),
-    ("pool without a type", HEAD + "pools:\n  ^p: {path: /p}\n", "type"),
+    ("pool with a relative path", HEAD + "pools:\n  p: {type: dir, path: ^p}\n", "absolute"),
     ("volume of an unknown format", HEAD + "pools:\n  p: {type: dir, path: /p}\nvolumes:\n  p:\n"
      "    v: {size: 1GiB, format: ^qcow3}\n", "qcow2"),
     ("bridge address without a prefix", HEAD + "bridges:\n  br0: {addresses: [^192.0.2.1]}\n", "prefix|/"),
@@ -77,7 +77,7 @@ FAULTS = [
     ("include that leaves", HEAD + "includes: [^../../etc/passwd]\n", ""),
     ("include of itself", HEAD + "includes: [^manifest.yaml]\n", ""),
     ("unknown alias", GUEST + "    vcpus: ^*n\n", "n"),
-    ("merge of a scalar", HEAD + "x: &x 1\nguests:\n  vm:\n    <<: ^*x\n", ""),
+    ("merge of a scalar", HEAD + "guests:\n  vm:\n    <<: ^5\n", ""),
 ]
 
 
