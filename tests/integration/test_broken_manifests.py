@@ -55,7 +55,7 @@ FAULTS = [
     ("volume without a pool", GUEST + "    disks:\n      vda: {volume: ^a.img}\n", "pool"),
     ("unknown bus", GUEST + "    disks:\n      vda: {file: /a, bus: ^virtoi}\n", "virtio"),
     ("unknown cache", GUEST + "    disks:\n      vda: {file: /a, cache: ^nnone}\n", "none"),
-    ("boot from what is not there", GUEST + "    disks: {vdb: {file: /a}}\n    boot: [^disk:vda]\n", "vda"),
+    ("boot from what is not there", GUEST + "    disks: {vdb: {file: /a}}\n    boot: ^[disk:vda]\n", "vda"),
     ("boot of an unknown kind", GUEST + "    boot: [^dsk:vda]\n", "disk"),
     ("unknown profile", GUEST + "    profiles: [^linux]\n", "linux"),
     ("duration without a unit", GUEST + "    shutdown: {timeout: ^30}\n", "s"),
