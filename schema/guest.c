@@ -293,6 +293,18 @@ static void check_topology(const struct ks_guest *g, struct ks_findings *f)
                         key, (unsigned long long)vcpus);
 }
 
+static void hint_key(struct ks_findings *f, const char *word, const struct ks_map *map)
+{
+    const char **keys = ks_new_n(f->arena, const char *, map->n + 1);
+    const char *near;
+
+    for (size_t i = 0; i < map->n; i++)
+        keys[i] = map->v[i]->key;
+    near = ks_nearest(word, keys, map->n);
+    if (near)
+        ks_report_hint(f, "did you mean '%s'?", near);
+}
+
 static void check_boot_entry(const struct ks_guest *g, const char *entry, struct ks_findings *f)
 {
     const char *key = strchr(entry, ':') + 1;
@@ -304,9 +316,10 @@ static void check_boot_entry(const struct ks_guest *g, const char *entry, struct
     for (size_t i = 0; i < KS_COUNT(where); i++) {
         if (!ks_starts(entry, where[i].prefix) || !ks_has(&g->o, where[i].field))
             continue;
-        if (!ks_map_get(where[i].map, key))
-            (void)ks_report(f, KS_E_NOT_FOUND, ks_at(&g->o, "boot"), "boot: '%s' is not in %s", key,
-                            where[i].field);
+        if (ks_map_get(where[i].map, key))
+            continue;
+        (void)ks_report(f, KS_E_NOT_FOUND, ks_at(&g->o, "boot"), "boot: '%s' is not in %s", key, where[i].field);
+        hint_key(f, key, where[i].map);
     }
 }
 

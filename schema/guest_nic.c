@@ -58,6 +58,8 @@ static const struct ks_field vf_rows[] = {
 
 static void validate_vf(const struct ks_obj *obj, struct ks_findings *f)
 {
+    if (obj->other)
+        return;
     if (ks_has(obj, "address") == (ks_has(obj, "pf") && ks_has(obj, "index")) ||
         (ks_has(obj, "address") && (ks_has(obj, "pf") || ks_has(obj, "index"))))
         (void)ks_report(f, KS_E_INVALID, obj->at, "vf: expected pf and index, or address");

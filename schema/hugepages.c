@@ -29,7 +29,7 @@ static void validate_hugepages(const struct ks_obj *obj, struct ks_findings *f)
 {
     if (ks_stated(obj, "total") && ks_stated(obj, "nodes"))
         ks_report(f, KS_E_INVALID, ks_at(obj, "total"), "'total' and pages by node exclude each other");
-    else if (!ks_stated(obj, "total") && !ks_stated(obj, "nodes"))
+    else if (!ks_stated(obj, "total") && !ks_stated(obj, "nodes") && !obj->other)
         ks_report(f, KS_E_INVALID, obj->at, "expected a number of pages, or pages by node such as {0: 512}");
 }
 

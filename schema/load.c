@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "schema/value.h"
 
-static void load_field(struct ks_loader *l, unsigned i, const struct ks_node *node, struct ks_obj *obj);
+/* In ks_obj.other: a key that was not understood may have been meant to be any field. */
+#define UNKNOWN_KEY (UINT64_C(1) << 63)
 
 static const char *node_name(const struct ks_node *node)
 {
@@ -54,7 +55,7 @@ static const char *substitute(const struct ks_loader *l, const struct ks_field *
 }
 
 /* Stores one scalar, or reports what was expected in its place. */
-static void load_scalar(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node, void *slot)
+static int load_scalar(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node, void *slot)
 {
     const char *expected;
 
@@ -70,24 +71,19 @@ static void load_scalar(struct ks_loader *l, const struct ks_field *field, const
             [KS_CPUSET] = "a set such as 0-3,8",
             [KS_STRING] = "a string",
         };
-        (void)wrong_type(l, field->key, nouns[field->type], node);
-        return;
+        return wrong_type(l, field->key, nouns[field->type], node);
     }
-    if (node->quoted && (field->type == KS_BOOL)) {
-        (void)wrong_type(l, field->key, "true or false without quotes", node);
-        return;
-    }
+    if (node->quoted && (field->type == KS_BOOL))
+        return wrong_type(l, field->key, "true or false without quotes", node);
     expected = ks_value_parse(l->arena, field, substitute(l, field, node->text), slot);
-    if (expected)
-        (void)wrong_type(l, field->key, expected, node);
+    return expected ? wrong_type(l, field->key, expected, node) : 0;
 }
 
-static void load_strings(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
-                         struct ks_strings *ret)
+static int load_strings(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
+                        struct ks_strings *ret)
 {
     if (node->type != KS_NODE_SEQ) {
-        (void)wrong_type(l, field->key, "a sequence such as [a, b]", node);
-        return;
+        return wrong_type(l, field->key, "a sequence such as [a, b]", node);
     }
     for (size_t i = 0; i < node->n; i++) {
         const struct ks_node *item = node->items[i];
@@ -101,8 +97,10 @@ static void load_strings(struct ks_loader *l, const struct ks_field *field, cons
             expected = field->check(l->arena, &text);
         if (expected)
             (void)wrong_type(l, field->key, expected, item);
-        *ks_vec_add(l->arena, ret) = text;
+        else
+            *ks_vec_add(l->arena, ret) = text;
     }
+    return 0;
 }
 
 static void load_entry(struct ks_loader *l, const struct ks_field *field, const struct ks_node *key,
@@ -139,13 +137,11 @@ static void load_entry(struct ks_loader *l, const struct ks_field *field, const 
     ks_map_put(l->arena, ret, entry);
 }
 
-static void load_sequence(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
-                          struct ks_map *ret)
+static int load_sequence(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
+                         struct ks_map *ret)
 {
-    if (node->type != KS_NODE_SEQ) {
-        (void)wrong_type(l, field->key, "a sequence", node);
-        return;
-    }
+    if (node->type != KS_NODE_SEQ)
+        return wrong_type(l, field->key, "a sequence", node);
     for (size_t i = 0; i < node->n; i++) {
         struct ks_obj *entry = ks_obj_new(l->arena, field->kind, NULL);
         ks_load(l, field->kind, node->items[i], entry);
@@ -156,44 +152,63 @@ static void load_sequence(struct ks_loader *l, const struct ks_field *field, con
         else
             ks_map_put(l->arena, ret, entry);
     }
+    return 0;
 }
 
-static void load_map(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
-                     struct ks_map *ret)
+static int load_map(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
+                    struct ks_map *ret)
 {
-    if (field->flags & KS_F_SEQ) {
-        load_sequence(l, field, node, ret);
-    } else if (node->type == KS_NODE_SCALAR && field->flags & KS_F_SCALAR_KEY) {
+    if (field->flags & KS_F_SEQ)
+        return load_sequence(l, field, node, ret);
+    if (node->type == KS_NODE_SCALAR && field->flags & KS_F_SCALAR_KEY)
         load_entry(l, field, node, NULL, ret);
-    } else if (node->type != KS_NODE_MAP) {
-        (void)wrong_type(l, field->key, "a map", node);
-    } else {
-        for (size_t i = 0; i < node->n; i++)
-            load_entry(l, field, node->pairs[i].key, node->pairs[i].value, ret);
-    }
+    else if (node->type != KS_NODE_MAP)
+        return wrong_type(l, field->key, "a map", node);
+    for (size_t i = 0; node->type == KS_NODE_MAP && i < node->n; i++)
+        load_entry(l, field, node->pairs[i].key, node->pairs[i].value, ret);
+    return 0;
+}
+
+static int load_object(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node,
+                       struct ks_obj **ret)
+{
+    /* Without a column the line is not shown: what stands there may be the secret itself. */
+    if (field->flags & KS_F_SECRET && node->type != KS_NODE_MAP)
+        return ks_report(l->findings, KS_E_INVALID, (struct ks_loc){node->at.file, node->at.line, 0},
+                         "%s: a secret never stands in a manifest: expected {file: /PATH} or {credential: NAME}",
+                         field->key);
+    *ret = ks_obj_new(l->arena, field->kind, NULL);
+    ks_load(l, field->kind, node, *ret);
+    return 0;
+}
+
+static int load_value(struct ks_loader *l, const struct ks_field *field, const struct ks_node *node, void *slot)
+{
+    if (field->type == KS_OBJECT)
+        return load_object(l, field, node, slot);
+    if (field->type == KS_MAP)
+        return load_map(l, field, node, slot);
+    if (field->type == KS_STRINGS)
+        return load_strings(l, field, node, slot);
+    return load_scalar(l, field, node, slot);
 }
 
 static void load_field(struct ks_loader *l, unsigned i, const struct ks_node *node, struct ks_obj *obj)
 {
     const struct ks_field *field = &obj->kind->fields[i];
-    void *slot = ks_member(obj, field);
+    const uint64_t bit = UINT64_C(1) << i;
 
-    obj->stated |= UINT64_C(1) << i;
     obj->field_at[i] = node->at;
-    if (node->type == KS_NODE_NULL) {
-        if (field->flags & KS_F_REQUIRED)
-            (void)wrong_type(l, field->key, "a value", node);
-        obj->null |= UINT64_C(1) << i;
-    } else if (field->type == KS_OBJECT) {
-        struct ks_obj *child = ks_obj_new(l->arena, field->kind, NULL);
-        ks_load(l, field->kind, node, child);
-        *(struct ks_obj **)slot = child;
-    } else if (field->type == KS_MAP) {
-        load_map(l, field, node, slot);
-    } else if (field->type == KS_STRINGS) {
-        load_strings(l, field, node, slot);
+    if (node->type == KS_NODE_NULL && field->flags & KS_F_REQUIRED) {
+        (void)wrong_type(l, field->key, "a value", node);
+        obj->other |= bit;
+    } else if (node->type == KS_NODE_NULL) {
+        obj->stated |= bit;
+        obj->null |= bit;
+    } else if (load_value(l, field, node, ks_member(obj, field)) < 0) {
+        obj->other |= bit;
     } else {
-        load_scalar(l, field, node, slot);
+        obj->stated |= bit;
     }
 }
 
@@ -247,21 +262,20 @@ static void load_pair(struct ks_loader *l, const struct ks_pair *pair, struct ks
         load_entry(l, &obj->kind->fields[rest], pair->key, pair->value, ks_member(obj, &obj->kind->fields[rest]));
     } else {
         unknown_key(l, obj->kind, pair->key);
+        obj->other |= UNKNOWN_KEY;
     }
 }
 
 static void check_required(struct ks_loader *l, const struct ks_obj *obj)
 {
     for (unsigned i = 0; i < obj->kind->n_fields && !l->partial; i++)
-        if (obj->kind->fields[i].flags & KS_F_REQUIRED && !ks_stated_i(obj, i))
+        if (obj->kind->fields[i].flags & KS_F_REQUIRED && !((obj->stated | obj->other) >> i & 1))
             (void)ks_report(l->findings, KS_E_INVALID, obj->at, "%s%s%s: '%s' is missing", obj->kind->name,
                             obj->key ? " " : "", obj->key ? obj->key : "", obj->kind->fields[i].key);
 }
 
 void ks_load(struct ks_loader *l, const struct ks_kind *kind, const struct ks_node *node, struct ks_obj *ret)
 {
-    const size_t errors = l->findings->n_errors;
-
     ret->kind = kind;
     if (!ret->at.line)
         ret->at = node->at;
@@ -273,11 +287,12 @@ void ks_load(struct ks_loader *l, const struct ks_kind *kind, const struct ks_no
         load_field(l, ks_row(kind, kind->shorthand), node, ret);
     } else {
         (void)wrong_type(l, ret->key ? ret->key : kind->name, "a map", node);
+        ret->other |= UNKNOWN_KEY;
         return;
     }
     check_required(l, ret);
-    /* A hook sees whole objects only: what is missing or wrong has been said already. */
-    if (kind->validate && l->findings->n_errors == errors)
+    /* What a profile lacks, the guest may have. A field that could not be read is absent to the hook. */
+    if (kind->validate && !l->partial)
         kind->validate(ret, l->findings);
 }
 

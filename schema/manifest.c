@@ -107,7 +107,7 @@ const struct ks_manifest *ks_manifest_load(struct ks_arena *arena, const struct 
     stated_host = ks_node_get(root, "host");
     if (!host && stated_host && stated_host->type == KS_NODE_SCALAR)
         g.l.host = stated_host->text;
-    root = ks_manifest_apply_profiles(arena, root, f);
+    root = ks_manifest_apply_profiles(arena, root, g.l.partial, f);
     root = take_guests(arena, root, &g.guests);
     ks_load(&g.l, &ks_manifest_kind, root, &g.m->o);
     if (g.guests)

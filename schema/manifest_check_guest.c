@@ -10,7 +10,7 @@ static void check_disks(struct ks_checking *c, const struct ks_guest *g)
         const struct ks_disk *d = (const struct ks_disk *)g->disks.v[i];
         bool removable = d->device == KS_DISK_CDROM || d->device == KS_DISK_FLOPPY;
 
-        if (!d->volume && !d->file && !d->block && !d->rbd && !removable)
+        if (!d->volume && !d->file && !d->block && !d->rbd && !removable && !d->o.other)
             ks_report(c->f, KS_E_INVALID, d->o.at, "disk %s: one of volume, file, block and rbd is missing",
                       d->o.key);
     }
@@ -35,7 +35,7 @@ static void check_nics(struct ks_checking *c, const struct ks_guest *g)
     for (size_t i = 0; i < g->nics.n; i++) {
         const struct ks_nic *nic = (const struct ks_nic *)g->nics.v[i];
 
-        if (!nic->bridge && !nic->network && !nic->vf)
+        if (!nic->bridge && !nic->network && !nic->vf && !nic->o.other)
             ks_report(c->f, KS_E_INVALID, nic->o.at, "nic %s: one of bridge, network and vf is missing",
                       nic->o.key);
         check_absent(c, nic);

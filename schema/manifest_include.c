@@ -115,12 +115,11 @@ static const struct ks_node *read_file(struct reading *r, const char *path, stru
     size_t errors = r->f->n_errors;
 
     root = ks_yaml_parse(r->f, path, text, len);
-    if ((!root || root->type != KS_NODE_MAP) && r->f->n_errors == errors) {
-        ks_report(r->f, KS_E_INVALID, (struct ks_loc){path, 1, 1}, "expected a map of keys, found %s",
-                  !root || root->type == KS_NODE_NULL ? "nothing"
-                  : root->type == KS_NODE_SEQ         ? "a list"
-                                                      : "a text");
-    }
+    if ((!root || root->type == KS_NODE_NULL) && r->f->n_errors == errors)
+        ks_report(r->f, KS_E_INVALID, (struct ks_loc){path, 0, 0}, "the file is empty: expected a map of keys");
+    else if (root && root->type != KS_NODE_MAP && r->f->n_errors == errors)
+        ks_report(r->f, KS_E_INVALID, root->at, "expected a map of keys, found %s",
+                  root->type == KS_NODE_SEQ ? "a list" : "a text");
     return root && root->type == KS_NODE_MAP ? root : NULL;
 }
 

@@ -10,6 +10,7 @@ struct profiles {
     struct ks_index combined;  /* "a\nb" to the tree of [a, b], so that a hundred guests share it */
     size_t expanded;           /* nodes that profiles have brought into guests */
     const char **names;
+    bool broken;
 };
 
 static size_t count_nodes(const struct ks_node *node)
@@ -28,7 +29,7 @@ static const struct ks_node *find_profile(struct profiles *p, const struct ks_no
     const struct ks_node *ret = ks_node_get(p->map, name->text);
     const char *near;
 
-    if (ret)
+    if (ret || p->broken)
         return ret;
     ks_report(p->f, KS_E_NOT_FOUND, name->at, "there is no profile '%s'", name->text);
     near = p->map ? ks_nearest(name->text, p->names, p->map->n) : NULL;
@@ -113,11 +114,11 @@ static const struct ks_node *apply_all(struct profiles *p, const struct ks_node 
     return ret;
 }
 
-const struct ks_node *ks_manifest_apply_profiles(struct ks_arena *arena, const struct ks_node *root,
+const struct ks_node *ks_manifest_apply_profiles(struct ks_arena *arena, const struct ks_node *root, bool broken,
                                                  struct ks_findings *f)
 {
     const struct ks_node *map = ks_node_get(root, "profiles"), *guests = ks_node_get(root, "guests");
-    struct profiles p = {.arena = arena, .f = f, .combined = {.arena = arena}};
+    struct profiles p = {.arena = arena, .f = f, .combined = {.arena = arena}, .broken = broken};
     struct ks_pair *pairs;
     struct ks_node *ret;
 

@@ -37,7 +37,8 @@ struct ks_field;
 /*
  * The head of every object. Bit i of `stated`: fields[i] was given; of `null`: it was given as null. Bit i of
  * `other`, in observed objects: the host has something there that the row cannot say (an unknown word, a number
- * that is none); it is not stated, equals nothing, and is not what absence means either.
+ * that is none); it is not stated, equals nothing, and is not what absence means either. In objects that were
+ * loaded with findings: a field that could not be read; any bit may stand for a key that was not understood.
  */
 struct ks_obj {
     const struct ks_kind *kind;

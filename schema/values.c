@@ -15,7 +15,7 @@ static void validate_secret_ref(const struct ks_obj *obj, struct ks_findings *f)
 
     if (file && credential)
         ks_report(f, KS_E_INVALID, ks_at(obj, "credential"), "'file' and 'credential' exclude each other");
-    else if (!file && !credential)
+    else if (!file && !credential && !obj->other)
         ks_report(f, KS_E_INVALID, obj->at, "expected {file: /PATH} or {credential: NAME}");
 }
 
