@@ -297,7 +297,7 @@ static void own_pair(struct builder *b, struct pairs *p, const struct ks_node *k
 /* libyaml has paired keys with values; after an error the last key may be alone. */
 static void close_map(struct builder *b, const struct frame *frame, struct ks_node *node)
 {
-    const struct ks_node **in = b->pending.v + frame->first;
+    const struct ks_node **in = b->pending.v ? b->pending.v + frame->first : NULL;
     size_t n = (b->pending.n - frame->first) / 2, capacity = n;
     const struct ks_node *merged = NULL;
 
