@@ -314,7 +314,7 @@ static int run(struct apply *a, struct ks_error *err)
 
     ks_print_findings(&a->s);
     if (!prepared)
-        return ks_print_error(a->options, err);
+        return ks_print_fatal(a->options, err);
     if (a->first.plan) {
         print_plan(a);
         a->x.plan = a->first.plan;

@@ -46,9 +46,10 @@ static int run(struct ks_session *s, struct ks_planned *planned, struct ks_error
     const struct ks_plan_options plan_options = {
         .allow = o->allow, .n_targets = o->targets.n, .targets = o->targets.v};
 
-    if (ks_session_prepare(s, false, &plan_options, planned, err) < 0)
-        return ks_print_error(o, err);
+    const bool failed = ks_session_prepare(s, false, &plan_options, planned, err) < 0;
     ks_print_findings(s);
+    if (failed)
+        return ks_print_fatal(o, err);
     if (o->json)
         print_json(s, planned);
     else if (planned->plan && !o->quiet)
@@ -67,7 +68,7 @@ int ks_command_plan(const struct ks_options *options, struct ks_arena *arena)
     int status;
 
     if (ks_session_open(&s, options, arena, false, &err) < 0)
-        status = ks_print_error(options, &err);
+        status = ks_print_fatal(options, &err);
     else
         status = run(&s, &planned, &err);
     ks_error_done(&err);

@@ -61,7 +61,7 @@ int ks_command_validate(const struct ks_options *options, struct ks_arena *arena
 
     if (ks_session_open(&s, options, arena, false, &err) < 0 || ks_session_source(&s, &err) < 0 ||
         list_files(&s, &files, &err) < 0) {
-        status = ks_print_error(options, &err);
+        status = ks_print_fatal(options, &err);
     } else {
         check_files(&s, &files);
         print_result(&s, &files);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <sys/ioctl.h>
 
+#include "reconciler/report.h"
 #include "reconciler/session.h"
 
 bool ks_use_color(const struct ks_options *options, FILE *out)
@@ -53,6 +54,17 @@ int ks_print_error(const struct ks_options *options, const struct ks_error *err)
         fprintf(stderr, "Try 'kvmstate%s%s --help'.\n", options->command ? " " : "",
                 options->command ? options->command->name : "");
     return (int)ks_exit_of(err);
+}
+
+int ks_print_fatal(const struct ks_options *options, const struct ks_error *err)
+{
+    if (options->json) {
+        json_t *json = ks_report_error_json(err);
+        ks_auto(ks_freep) char *text = ks_report_dump(json);
+        fputs(text, stdout);
+        json_decref(json);
+    }
+    return ks_print_error(options, err);
 }
 
 /* Paths in the repository become paths that the user can open. */

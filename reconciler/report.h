@@ -49,6 +49,8 @@ struct ks_strings ks_unmet(struct ks_arena *arena, const struct ks_execution *x,
 json_t *ks_report_json(const struct ks_report *r);
 json_t *ks_report_step_json(const struct ks_step *step);
 json_t *ks_report_findings_json(const struct ks_findings *f);
+/* {"format": 1, "error": {"code": "locked", "message": "..."}} */
+json_t *ks_report_error_json(const struct ks_error *err);
 json_t *ks_report_results_json(const struct ks_execution *x);
 /* As printed: indented, keys in the order given, a newline at the end; for free(). */
 char *ks_report_dump(const json_t *json);

@@ -196,6 +196,18 @@ json_t *ks_report_findings_json(const struct ks_findings *f)
     return array;
 }
 
+json_t *ks_report_error_json(const struct ks_error *err)
+{
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    json_t *json = json_object(), *error = json_object();
+
+    set(json, "format", json_integer(KS_REPORT_FORMAT));
+    set_text(error, "code", ks_code_name(err->code));
+    set_text(error, "message", ks_error_text(arena, err));
+    set(json, "error", error);
+    return json;
+}
+
 json_t *ks_report_results_json(const struct ks_execution *x)
 {
     json_t *array = json_array();

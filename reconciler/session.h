@@ -91,6 +91,8 @@ bool ks_use_color(const struct ks_options *options, FILE *out);
 unsigned ks_terminal_width(FILE *out);
 /* To stderr, as "kvmstate: ..."; returns the exit status that fits. */
 int ks_print_error(const struct ks_options *options, const struct ks_error *err);
+/* The same for an error that ends a command without a report; with --json it is the report, on stdout. */
+int ks_print_fatal(const struct ks_options *options, const struct ks_error *err);
 /* Sorts the findings, names files as the user knows them, prints them to stderr (with --json: nothing). */
 void ks_print_findings(struct ks_session *s);
 /* Ends a command: what was buffered goes out; a status of 0 becomes 1 when that failed. */

@@ -116,7 +116,13 @@ static char *record(const struct ks_journal *j, const char *event, const char *s
     return line;
 }
 
-static int append(struct ks_journal *j, const char *line, struct ks_error *err)
+/* What is told after the fact comes in numbers, and reaches the disk with the record that follows. */
+static bool waits_for_next(const char *event)
+{
+    return ks_streq(event, "verified") || ks_streq(event, "held");
+}
+
+static int append(struct ks_journal *j, const char *line, bool sync, struct ks_error *err)
 {
     const size_t len = strlen(line);
     const ssize_t n = write(j->fd, line, len);
@@ -126,7 +132,7 @@ static int append(struct ks_journal *j, const char *line, struct ks_error *err)
             errno = ENOSPC; /* a short write to a file means just that */
         return ks_fail_errno(err, "write the journal");
     }
-    return fdatasync(j->fd) < 0 ? ks_fail_errno(err, "sync the journal") : 0;
+    return sync && fdatasync(j->fd) < 0 ? ks_fail_errno(err, "sync the journal") : 0;
 }
 
 int ks_journal_add(struct ks_journal *j, const char *event, const char *step, const char *detail,
@@ -140,7 +146,7 @@ int ks_journal_add(struct ks_journal *j, const char *event, const char *step, co
     if (!failed)
         failed = turn(j, err);
     if (!failed)
-        failed = append(j, line, err);
+        failed = append(j, line, !waits_for_next(event), err);
     (void)pthread_mutex_unlock(&j->lock);
     return failed;
 }

@@ -63,7 +63,10 @@ struct ks_journal;
 /* Appends to journal.jsonl in the state directory: one line a record, fsync'ed; rotated by size. Thread-safe. */
 int ks_journal_open(int state_dir, const char *run_id, struct ks_journal **ret, struct ks_error *err);
 void ks_journal_close(struct ks_journal *j);
-/* event: "begin", "started", "done", "verified", "failed", "held", "end"; detail may be NULL. */
+/*
+ * event: "begin", "started", "done", "verified", "failed", "held", "end"; detail may be NULL. "verified" and "held"
+ * are synced with the record that follows.
+ */
 int ks_journal_add(struct ks_journal *j, const char *event, const char *step, const char *detail,
                    struct ks_error *err);
 /* Ids of steps that a run which never wrote "end" had started and not finished; in the arena. */
