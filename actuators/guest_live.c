@@ -5,7 +5,7 @@
  */
 #include "actuators/guest.h"
 
-enum { AGREE_MS = 20000, POLL_MS = 100 };
+enum { AGREE_MS = 20000, BALLOON_MS = 5000, POLL_MS = 100 };
 
 struct live {
     struct ks_acting *a;
@@ -187,7 +187,7 @@ static int settle(struct live *l, struct ks_error *err)
             const struct ks_change *change = ks_find_change(&now.changes, l->picks.v[i]->path);
             if (change && is_request(l->picks.v[i]))
                 left = change;
-            else if (change)
+            else if (change && !ks_live_is_settled(change, &l->a->have->cpus))
                 broken = change;
         }
         if (broken)
@@ -196,7 +196,7 @@ static int settle(struct live *l, struct ks_error *err)
                            broken->from ? broken->from : "unset");
         if (!left)
             return 1;
-        if (ks_now_ms() - start > AGREE_MS)
+        if (ks_now_ms() - start > (ks_change_row(left)->live == KS_LIVE_MEMORY ? BALLOON_MS : AGREE_MS))
             return 0;
         ks_tell(l->a, l->step, ks_sprintf(l->a->arena, "asked the guest: %s", left->path), -1);
         if (ks_pause(l->a, POLL_MS, err) < 0)

@@ -124,34 +124,35 @@ static int set_numa(struct ks_acting *a, virDomainPtr domain, const struct ks_ch
     return r < 0 ? ks_fail_virt(err, "set NUMA nodes") : 0;
 }
 
+/* One limit at a time: libvirt keeps those that it is not told of. All of them go when the whole is unset. */
 static int set_iotune(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change,
                       struct ks_error *err)
 {
-    const struct ks_disk *disk = (const struct ks_disk *)change->owner_want;
-    const struct ks_iotune *tune = disk && change->op != KS_UNSET ? disk->iotune : NULL;
-    const struct {
-        const char *name;
-        uint64_t value;
+    static const struct {
+        const char *key, *name;
     } limits[] = {
-        {VIR_DOMAIN_BLOCK_IOTUNE_TOTAL_BYTES_SEC, tune ? tune->total_bytes : 0},
-        {VIR_DOMAIN_BLOCK_IOTUNE_READ_BYTES_SEC, tune ? tune->read_bytes : 0},
-        {VIR_DOMAIN_BLOCK_IOTUNE_WRITE_BYTES_SEC, tune ? tune->write_bytes : 0},
-        {VIR_DOMAIN_BLOCK_IOTUNE_TOTAL_IOPS_SEC, tune ? tune->total_iops : 0},
-        {VIR_DOMAIN_BLOCK_IOTUNE_READ_IOPS_SEC, tune ? tune->read_iops : 0},
-        {VIR_DOMAIN_BLOCK_IOTUNE_WRITE_IOPS_SEC, tune ? tune->write_iops : 0},
+        {"total-bytes", VIR_DOMAIN_BLOCK_IOTUNE_TOTAL_BYTES_SEC},
+        {"read-bytes", VIR_DOMAIN_BLOCK_IOTUNE_READ_BYTES_SEC},
+        {"write-bytes", VIR_DOMAIN_BLOCK_IOTUNE_WRITE_BYTES_SEC},
+        {"total-iops", VIR_DOMAIN_BLOCK_IOTUNE_TOTAL_IOPS_SEC},
+        {"read-iops", VIR_DOMAIN_BLOCK_IOTUNE_READ_IOPS_SEC},
+        {"write-iops", VIR_DOMAIN_BLOCK_IOTUNE_WRITE_IOPS_SEC},
     };
+    const bool whole = change->field->type == KS_OBJECT;
+    const uint64_t value = change->op == KS_UNSET ? 0 : *(const uint64_t *)ks_member(change->want, change->field);
     virTypedParameterPtr params = NULL;
     int n = 0, max = 0, r = 0;
 
     (void)a;
-    if (!disk)
+    if (!change->owner_want)
         return ks_fail(err, KS_E_BUG, KS_NOWHERE, "limits without a disk");
     for (size_t i = 0; i < KS_COUNT(limits) && r == 0; i++)
-        r = virTypedParamsAddULLong(&params, &n, &max, limits[i].name, limits[i].value);
+        if (whole || ks_streq(change->field->key, limits[i].key))
+            r = virTypedParamsAddULLong(&params, &n, &max, limits[i].name, value);
     if (r == 0)
-        r = virDomainSetBlockIoTune(domain, disk->o.key, params, n, VIR_DOMAIN_AFFECT_LIVE);
+        r = virDomainSetBlockIoTune(domain, change->owner_want->key, params, n, VIR_DOMAIN_AFFECT_LIVE);
     virTypedParamsFree(params, n);
-    return r < 0 ? ks_fail_virt(err, "set limits of disk %s", disk->o.key) : 0;
+    return r < 0 ? ks_fail_virt(err, "set limits of disk %s", change->owner_want->key) : 0;
 }
 
 /* libvirt's actions are numbered as its words are in the XML, and the manifest's: destroy, restart, ... */

@@ -147,7 +147,7 @@ static void plan_changes(struct job *j)
     for (size_t i = 0; i < config.n; i++)
         config_change(j, &config.v[i], find_change(&live, config.v[i].path));
     for (size_t i = 0; i < live.n; i++)
-        if (!find_change(&config, live.v[i].path))
+        if (!find_change(&config, live.v[i].path) && !ks_live_is_settled(&live.v[i], &j->p->have->cpus))
             live_change(j, &live.v[i]);
     pending_changes(j);
 }

@@ -236,6 +236,11 @@ struct ks_guest {
     bool pcie;           /* devices that come while it runs need a free port */
     bool scsi;           /* has a SCSI controller: a scsi disk can be attached while it runs */
 };
+/*
+ * true for a difference between what is wanted and a running guest's XML that asks for nothing once its definition
+ * is right. `online`: the host's CPUs.
+ */
+bool ks_live_is_settled(const struct ks_change *live, const struct ks_cpuset *online);
 extern const struct ks_kind ks_guest_kind, ks_disk_kind, ks_nic_kind, ks_pci_device_kind, ks_filesystem_kind;
 /* Formats of disk images; enum ks_disk_format names the first. */
 extern const struct ks_enum ks_image_formats;

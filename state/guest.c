@@ -26,6 +26,7 @@ struct reading {
     size_t n;
     struct domain *domains;
     struct ks_seen_guest *guests; /* one for each domain, in the same order */
+    char *boot_id;                /* of the host, or NULL when nothing asks for it */
     atomic_size_t next;
 };
 
@@ -84,6 +85,19 @@ static unsigned state_of(const struct domain *domain, const struct ks_seen_guest
     return domain->flags & FLAG_PAUSED ? KS_GUEST_PAUSED : KS_GUEST_RUNNING;
 }
 
+/* "BOOT-ID ID PATHS", noted when the definition was written: good while the guest has not been off since. */
+static const char *read_pending(struct reader *r, const struct ks_seen_guest *guest)
+{
+    const struct reading *all = r->all;
+    const char *note, *expected;
+
+    if (!all->o->ledger || !all->boot_id || guest->id < 0)
+        return NULL;
+    note = ks_ledger_note(all->o->ledger, ks_sprintf(r->arena, "guest/%s", guest->name), "pending");
+    expected = ks_sprintf(r->arena, "%s %d ", all->boot_id, guest->id);
+    return note && ks_starts(note, expected) ? ks_strdup(r->arena, note + strlen(expected)) : NULL;
+}
+
 static void read_guest(struct reader *r, const struct domain *domain, struct ks_seen_guest *guest)
 {
     ks_auto(ks_error_done) struct ks_error err = {0};
@@ -102,6 +116,7 @@ static void read_guest(struct reader *r, const struct domain *domain, struct ks_
     guest->config = read_xml(r, domain->handle, VIR_DOMAIN_XML_INACTIVE, guest, &err);
     if (guest->config && guest->id >= 0)
         guest->live = read_xml(r, domain->handle, 0, guest, &err);
+    guest->pending = read_pending(r, guest);
     guest->hash = ks_hash(guest->hash, &guest->state, sizeof guest->state);
     guest->hash = ks_hash(guest->hash, &guest->autostart, sizeof guest->autostart);
     if (err.n > 0)
@@ -243,6 +258,9 @@ static int read_listed(struct ks_observing *o, virDomainPtr *list, size_t n, str
     if (read_flags(o, all.domains, all.n, err) < 0)
         return -1;
     all.guests = ks_new_n(o->arena, struct ks_seen_guest, all.n);
+    if (o->ledger && any_runs(all.domains, all.n) &&
+        ks_attr_read(o->root, "proc/sys/kernel/random/boot_id", o->arena, &all.boot_id, err) < 0)
+        return -1;
     xmlInitParser();
     run_readers(&all);
     ret->guests.v = all.guests;

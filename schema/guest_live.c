@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a running guest's XML says otherwise than its definition without being otherwise. */
+#include "schema/kinds.h"
+
+static bool is_open(const struct ks_cpuset *pin, const struct ks_cpuset *online)
+{
+    return ks_cpuset_count(online) > 0 && ks_cpuset_subset(online, pin);
+}
+
+/* libvirt has no call that takes a pin away: a running guest is pinned to every CPU instead, and says so. */
+static bool is_unpinned(const struct ks_change *live, const struct ks_cpuset *online)
+{
+    if (live->op == KS_REMOVE)
+        return is_open(&((const struct ks_set *)live->entry)->value, online);
+    if (live->op != KS_UNSET || live->field->type != KS_CPUSET)
+        return false;
+    return is_open(ks_member(live->have, live->field), online);
+}
+
+/*
+ * A guest starts with its ceiling, and gives the rest back when its balloon driver gets to it; one without a driver
+ * never does. That much memory is what kvmstate gave it, not what somebody changed.
+ */
+static bool awaits_balloon(const struct ks_change *live)
+{
+    const struct ks_guest *want = (const struct ks_guest *)live->want, *have = (const struct ks_guest *)live->have;
+
+    return have && live->op == KS_SET && ks_has(&have->o, "memory") && ks_has(&have->o, "max-memory") &&
+           have->memory == have->max_memory && want->memory < have->max_memory;
+}
+
+bool ks_live_is_settled(const struct ks_change *live, const struct ks_cpuset *online)
+{
+    switch (ks_change_row(live)->live) {
+    case KS_LIVE_VCPU_PIN:
+    case KS_LIVE_IOTHREAD_PIN:
+    case KS_LIVE_EMULATOR_PIN:
+        return is_unpinned(live, online);
+    case KS_LIVE_MEMORY:
+        return awaits_balloon(live);
+    default:
+        return false;
+    }
+}
