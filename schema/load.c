@@ -220,7 +220,8 @@ static bool is_loadable(const struct ks_field *field)
 static int find_key(const struct ks_kind *kind, const char *key)
 {
     for (unsigned i = 0; i < kind->n_fields; i++)
-        if (is_loadable(&kind->fields[i]) && strcmp(kind->fields[i].key, key) == 0)
+        if (kind->fields[i].key[0] == key[0] && strcmp(kind->fields[i].key, key) == 0 &&
+            is_loadable(&kind->fields[i]))
             return (int)i;
     return -1;
 }
@@ -250,8 +251,8 @@ static void unknown_key(struct ks_loader *l, const struct ks_kind *kind, const s
 
 static void load_pair(struct ks_loader *l, const struct ks_pair *pair, struct ks_obj *obj)
 {
-    const int rest = find_rest(obj->kind);
     const int i = find_key(obj->kind, pair->key->text);
+    const int rest = i < 0 ? find_rest(obj->kind) : -1;
 
     if (i >= 0) {
         load_field(l, (unsigned)i, pair->value, obj);

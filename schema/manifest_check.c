@@ -2,35 +2,43 @@
 /* All that a manifest alone can tell about itself, beyond each field's own check. */
 #include "schema/manifest_check.h"
 
-static const char *place_text(struct ks_checking *c, struct ks_loc at)
+static struct ks_loc claimed_at(const struct ks_claim *claim)
 {
-    return at.line ? ks_sprintf(c->scratch, " (%s:%u)", at.file, at.line) : "";
+    return claim->field ? ks_at(claim->part, claim->field) : claim->part->at;
 }
 
-void ks_claim(struct ks_checking *c, struct ks_index *index, const char *what, const char *key,
+static const char *claimant(struct ks_checking *c, const struct ks_claim *claim)
+{
+    struct ks_text out = {.arena = c->scratch};
+
+    ks_text_addf(&out, claim->part->key ? "%s %s" : "%s", claim->kind, claim->part->key);
+    if (claim->of)
+        ks_text_addf(&out, " of %s %s", claim->of, claim->whole->key);
+    if (claim->note)
+        ks_text_addf(&out, " (%s)", claim->note);
+    return ks_text_str(&out);
+}
+
+void ks_claim(struct ks_checking *c, struct ks_index *index, const char *noun, const char *key,
               struct ks_claim claim)
 {
     struct ks_claim *mine = ks_new(c->scratch, struct ks_claim);
     const struct ks_claim *other;
+    struct ks_loc at;
 
     index->arena = c->scratch;
     *mine = claim;
     other = ks_index_add(index, key, strlen(key), mine);
     if (!other || (claim.same && ks_streq(claim.same, other->same)) || (claim.shareable && other->shareable))
         return;
-    ks_report(c->f, KS_E_CONFLICT, claim.at, "%s is given twice: to %s and to %s%s", what, claim.who, other->who,
-              place_text(c, other->at));
+    at = claimed_at(other);
+    ks_report(c->f, KS_E_CONFLICT, claimed_at(&claim), "%s %s is given twice: to %s and to %s (%s:%u)", noun, key,
+              claimant(c, &claim), claimant(c, other), at.file, at.line);
 }
 
 bool ks_guest_counts(const struct ks_guest *guest)
 {
     return guest->state != KS_GUEST_ABSENT && guest->state != KS_GUEST_UNMANAGED;
-}
-
-const char *ks_part_of(struct ks_checking *c, const char *kind, const struct ks_obj *part,
-                       const struct ks_guest *guest)
-{
-    return ks_sprintf(c->scratch, "%s %s of guest %s", kind, part->key, guest->o.key);
 }
 
 void ks_manifest_check(const struct ks_manifest *m, struct ks_findings *f)

@@ -2,22 +2,22 @@
 /* What a host has once: VFs, PCI devices, CPUs that are handed out whole, ports of display servers. */
 #include "schema/manifest_check.h"
 
-static void check_vf(struct ks_checking *c, const struct ks_nic *nic, const char *who, struct ks_index *vfs,
-                     struct ks_index *pci)
+static void check_vf(struct ks_checking *c, const struct ks_nic *nic, const struct ks_guest *g,
+                     struct ks_index *vfs, struct ks_index *pci)
 {
     const struct ks_sriov *pf;
     const struct ks_vf *vf;
     uint64_t index;
-    struct ks_claim claim = {who, ks_at(&nic->o, "vf"), NULL, false};
+    struct ks_claim claim = {.kind = "nic", .part = &nic->o, .of = "guest", .whole = &g->o, .field = "vf"};
 
     if (nic->vf->address)
-        ks_claim(c, pci, ks_sprintf(c->scratch, "PCI device %s", nic->vf->address), nic->vf->address, claim);
+        ks_claim(c, pci, "PCI device", nic->vf->address, claim);
     if (!nic->vf->pf || !nic->vf->index || ks_parse_u64(nic->vf->index, &index) < 0)
         return;
 
-    const char *name = ks_sprintf(c->scratch, "VF %s of %s", nic->vf->index, nic->vf->pf);
+    const char *name = ks_sprintf(c->scratch, "%s of %s", nic->vf->index, nic->vf->pf);
 
-    ks_claim(c, vfs, name, name, claim);
+    ks_claim(c, vfs, "VF", name, claim);
     pf = (const struct ks_sriov *)ks_map_get(&c->m->sriov, nic->vf->pf);
     if (!pf)
         return;
@@ -26,8 +26,8 @@ static void check_vf(struct ks_checking *c, const struct ks_nic *nic, const char
                   "vf: the manifest gives %s %llu VFs, counted from 0", nic->vf->pf, (unsigned long long)pf->vfs);
     vf = (const struct ks_vf *)ks_map_get(&pf->vf, nic->vf->index);
     if (vf && vf->mac && nic->mac && !ks_streq(vf->mac, nic->mac))
-        ks_report(c->f, KS_E_CONFLICT, ks_at(&nic->o, "mac"), "mac: %s has %s under sriov (%s:%u)", name, vf->mac,
-                  ks_at(&vf->o, "mac").file, ks_at(&vf->o, "mac").line);
+        ks_report(c->f, KS_E_CONFLICT, ks_at(&nic->o, "mac"), "mac: VF %s has %s under sriov (%s:%u)", name,
+                  vf->mac, ks_at(&vf->o, "mac").file, ks_at(&vf->o, "mac").line);
 }
 
 static void check_passthrough(struct ks_checking *c)
@@ -38,8 +38,7 @@ static void check_passthrough(struct ks_checking *c)
         const struct ks_obj *pf = c->m->sriov.v[i];
 
         if (strchr(pf->key, ':')) /* by PCI address: it stays with the host, which hands out its VFs */
-            ks_claim(c, &pci, "", pf->key,
-                     (struct ks_claim){ks_sprintf(c->scratch, "sriov %s", pf->key), pf->at, NULL, false});
+            ks_claim(c, &pci, "PCI device", pf->key, (struct ks_claim){"sriov", pf, .same = NULL});
     }
     for (size_t i = 0; i < c->m->guests.n; i++) {
         const struct ks_guest *g = (const struct ks_guest *)c->m->guests.v[i];
@@ -48,13 +47,13 @@ static void check_passthrough(struct ks_checking *c)
             continue;
         for (size_t k = 0; k < g->nics.n; k++)
             if (((const struct ks_nic *)g->nics.v[k])->vf)
-                check_vf(c, (const struct ks_nic *)g->nics.v[k], ks_part_of(c, "nic", g->nics.v[k], g), &vfs, &pci);
+                check_vf(c, (const struct ks_nic *)g->nics.v[k], g, &vfs, &pci);
         for (size_t k = 0; k < g->devices.n; k++) {
             const struct ks_pci_device *d = (const struct ks_pci_device *)g->devices.v[k];
 
             if (d->pci)
-                ks_claim(c, &pci, ks_sprintf(c->scratch, "PCI device %s", d->pci), d->pci,
-                         (struct ks_claim){ks_part_of(c, "device", &d->o, g), ks_at(&d->o, "pci"), NULL, false});
+                ks_claim(c, &pci, "PCI device", d->pci,
+                         (struct ks_claim){"device", &d->o, "guest", &g->o, .field = "pci"});
         }
     }
 }
@@ -74,22 +73,21 @@ static void check_cpus(struct ks_checking *c)
             if (ks_cpuset_count(&pin->value) != 1)
                 continue;
             cpu = ks_cpuset_format(c->scratch, &pin->value);
-            ks_claim(c, &cpus, ks_sprintf(c->scratch, "host CPU %s", cpu), cpu,
-                     (struct ks_claim){ks_part_of(c, "vCPU", &pin->o, g), pin->o.at, g->o.key, false});
+            ks_claim(c, &cpus, "host CPU", cpu,
+                     (struct ks_claim){"vCPU", &pin->o, "guest", &g->o, .same = g->o.key});
         }
     }
 }
 
-static void check_server(struct ks_checking *c, const struct ks_graphics_server *s, const struct ks_guest *g,
-                         struct ks_index *ports)
+static void check_server(struct ks_checking *c, const char *word, const struct ks_graphics_server *s,
+                         const struct ks_guest *g, struct ks_index *ports)
 {
     const char *key;
 
     if (!s || !s->port || ks_streq(s->port, "auto"))
         return;
-    key = ks_sprintf(c->scratch, "%s port %s", s->listen ? s->listen : "", s->port);
-    ks_claim(c, ports, ks_sprintf(c->scratch, "graphics port %s", s->port), key,
-             (struct ks_claim){ks_sprintf(c->scratch, "guest %s", g->o.key), ks_at(&s->o, "port"), NULL, false});
+    key = s->listen ? ks_sprintf(c->scratch, "%s at %s", s->port, s->listen) : s->port;
+    ks_claim(c, ports, "graphics port", key, (struct ks_claim){word, &s->o, "guest", &g->o, .field = "port"});
 }
 
 static void check_ports(struct ks_checking *c)
@@ -101,8 +99,8 @@ static void check_ports(struct ks_checking *c)
 
         if (!g->graphics || !ks_guest_counts(g))
             continue;
-        check_server(c, g->graphics->vnc, g, &ports);
-        check_server(c, g->graphics->spice, g, &ports);
+        check_server(c, "vnc", g->graphics->vnc, g, &ports);
+        check_server(c, "spice", g->graphics->spice, g, &ports);
     }
 }
 

@@ -118,23 +118,21 @@ static void check_bases(struct storage *s)
     }
 }
 
+enum { SOURCES = 4 };
+
 static void check_disk_use(struct storage *s, const struct ks_guest *g, const struct ks_disk *d,
                            struct ks_index *uses)
 {
     const struct {
-        const char *what, *value;
-    } sources[] = {{"volume", d->volume}, {"file", d->file}, {"block", d->block}, {"rbd", d->rbd}};
+        const char *noun, *value;
+    } sources[SOURCES] = {{"volume", d->volume}, {"file", d->file}, {"block", d->block}, {"rbd", d->rbd}};
     const struct volume *layer;
 
-    for (size_t i = 0; i < KS_COUNT(sources); i++) {
-        const char *what =
-            ks_sprintf(s->c->scratch, "%s %s", sources[i].what, sources[i].value ? sources[i].value : "");
-
+    for (size_t i = 0; i < SOURCES; i++)
         if (sources[i].value)
-            ks_claim(s->c, uses, what, what,
-                     (struct ks_claim){ks_part_of(s->c, "disk", &d->o, g), ks_at(&d->o, sources[i].what), NULL,
-                                       d->shareable});
-    }
+            ks_claim(s->c, &uses[i], sources[i].noun, sources[i].value,
+                     (struct ks_claim){"disk", &d->o, "guest", &g->o, .field = sources[i].noun,
+                                       .shareable = d->shareable});
     layer = d->volume ? ks_index_get(&s->backing, d->volume, strlen(d->volume)) : NULL;
     if (layer)
         ks_report(s->c->f, KS_E_CONFLICT, ks_at(&d->o, "volume"),
@@ -153,6 +151,8 @@ static void check_absent(struct storage *s, const struct ks_disk *d)
     if (v && v->absent)
         ks_report(s->c->f, KS_E_CONFLICT, ks_at(&d->o, "volume"), "volume %s is to be absent (%s:%u)", d->volume,
                   v->at.file, v->at.line);
+    if (s->c->m->pools.n == 0)
+        return;
     name = ks_strndup(s->c->scratch, d->volume, strcspn(d->volume, "/"));
     pool = (const struct ks_pool *)ks_map_get(&s->c->m->pools, name);
     if (pool && pool->state == POOL_ABSENT)
@@ -168,7 +168,7 @@ static bool is_written(const struct ks_disk *d)
 void ks_check_storage(struct ks_checking *c)
 {
     struct storage s = {.c = c, .volumes = {.arena = c->scratch}, .backing = {.arena = c->scratch}};
-    struct ks_index uses = {0};
+    struct ks_index uses[SOURCES] = {0};
 
     collect_volumes(&s);
     for (unsigned pass = 0; pass < 2; pass++) {
@@ -183,7 +183,7 @@ void ks_check_storage(struct ks_checking *c)
                 } else {
                     check_absent(&s, d);
                     if (is_written(d))
-                        check_disk_use(&s, g, d, &uses);
+                        check_disk_use(&s, g, d, uses);
                 }
             }
         }

@@ -81,7 +81,7 @@ struct ks_obj *ks_obj_new(struct ks_arena *arena, const struct ks_kind *kind, co
 unsigned ks_row(const struct ks_kind *kind, const char *key)
 {
     for (unsigned i = 0; i < kind->n_fields; i++)
-        if (ks_streq(kind->fields[i].key, key))
+        if (kind->fields[i].key[0] == key[0] && ks_streq(kind->fields[i].key, key))
             return i;
     fprintf(stderr, "kvmstate: bug: kind %s has no field %s\n", kind->name, key);
     abort();

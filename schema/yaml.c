@@ -305,6 +305,7 @@ const struct ks_node *ks_yaml_parse(struct ks_findings *f, const char *file, con
 {
     struct ks_loc at = {file, 1, 1};
     const char *clean;
+    const struct ks_node *quick;
 
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark is no part of the first line */
         text += 3;
@@ -316,5 +317,8 @@ const struct ks_node *ks_yaml_parse(struct ks_findings *f, const char *file, con
         return NULL;
     }
     clean = ks_yaml_clean(f, file, text, len);
+    quick = clean == text ? ks_yaml_quick(f->arena, file, text, len) : NULL;
+    if (quick)
+        return quick;
     return clean ? parse_clean(f, file, clean, len) : NULL;
 }
