@@ -208,7 +208,8 @@ const char *ks_check_number(struct ks_arena *arena, const char **text)
 
     if (ks_parse_u64(*text, &value) < 0 || value >= KS_CPUSET_MAX)
         return "a small number";
-    *text = ks_sprintf(arena, "%u", (unsigned)value);
+    if (**text == '0' && (*text)[1])
+        *text = ks_sprintf(arena, "%u", (unsigned)value);
     return NULL;
 }
 
@@ -218,7 +219,10 @@ const char *ks_check_size_key(struct ks_arena *arena, const char **text)
 
     if (ks_size_parse(*text, &bytes) || bytes == 0 || (bytes & (bytes - 1)))
         return "a page size such as 2MiB or 1GiB";
-    *text = ks_size_format(arena, bytes);
+    if (bytes >> 20 << 20 == bytes && bytes >> 30 == 0) /* by far the most: a guest's 2MiB */
+        *text = ks_sprintf(arena, "%uMiB", (unsigned)(bytes >> 20));
+    else
+        *text = ks_size_format(arena, bytes);
     return NULL;
 }
 
