@@ -79,12 +79,13 @@ static uint64_t stop_timeout(const struct ks_guest *want)
     return want && want->shutdown && ks_has(&want->shutdown->o, "timeout") ? want->shutdown->timeout : STOP_MS;
 }
 
-static bool may_destroy(const struct ks_guest *want)
+/* Who agreed to a guest's deletion agreed to its being off; who did not must say so. */
+static bool may_destroy(const struct ks_guest *want, const struct ks_step *step)
 {
     const struct ks_shutdown *shutdown = want ? want->shutdown : NULL;
 
     if (!shutdown || !ks_has(&shutdown->o, "then"))
-        return false;
+        return step->action == KS_ACT_DELETE;
     const struct ks_kind *kind = shutdown->o.kind;
     return ks_streq(kind->fields[ks_row(kind, "then")].values->names[shutdown->then], "destroy");
 }
@@ -148,7 +149,7 @@ int ks_guest_stop(struct ks_acting *a, const struct ks_step *step, virDomainPtr 
     off = timeout ? wait_off(a, step, domain, timeout, err) : 0;
     if (off < 0)
         return -1;
-    if (!off && !may_destroy(want))
+    if (!off && !may_destroy(want, step))
         return ks_fail(err, KS_E_TIMEOUT, KS_NOWHERE,
                        "guest %s did not shut down in %s; `shutdown: {then: destroy}` would power it off",
                        step->name, ks_duration_format(a->arena, timeout));

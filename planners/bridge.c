@@ -104,10 +104,47 @@ static void needs_ports(struct ks_planning *p, struct ks_step *s, const struct k
         ks_step_needs(p, s, ks_sprintf(p->arena, "bridge/%s", want->ports.v[i]));
 }
 
+static bool is_on(const struct ks_seen_guest *guest, const char *bridge)
+{
+    for (size_t i = 0; guest->live && i < guest->live->nics.n; i++)
+        if (ks_streq(((const struct ks_nic *)guest->live->nics.v[i])->bridge, bridge))
+            return true;
+    return false;
+}
+
+/* The step that takes a running guest off the bridge; NULL: it stays on it. */
+static const char *leaving_step(struct ks_planning *p, const struct ks_seen_guest *guest)
+{
+    const struct ks_guest *want = (const struct ks_guest *)ks_map_get(&p->want->guests, guest->name);
+    const bool stated = want && ks_has(&want->o, "state");
+
+    if (!want)
+        return ks_prunes(p) && guest->owned ? ks_sprintf(p->arena, "guest/%s", guest->name) : NULL;
+    if (stated && want->state == KS_GUEST_STOPPED)
+        return ks_sprintf(p->arena, "guest/%s:stop", guest->name);
+    if (stated && want->state == KS_GUEST_UNMANAGED)
+        return NULL;
+    /* Stated nics cannot name a bridge that goes: the manifest's own check sees to it. */
+    if ((stated && want->state == KS_GUEST_ABSENT) || ks_stated(&want->o, "nics"))
+        return ks_sprintf(p->arena, "guest/%s", guest->name);
+    return NULL;
+}
+
+static void wait_for_guest(struct ks_planning *p, struct ks_step *s, const struct ks_seen_guest *guest)
+{
+    const char *id = leaving_step(p, guest);
+
+    if (id)
+        ks_step_needs(p, s, id);
+    else
+        ks_step_block(p, s, "guest %s is on it", guest->name);
+}
+
 static void plan_deletion(struct ks_planning *p, const char *name, const struct ks_bridge *want,
                           const struct ks_seen_bridge *seen, const char *reason)
 {
     struct ks_step *s = add(p, name, want, seen, NULL, KS_DESTROY, KS_ACT_DELETE);
+    bool known = false;
 
     s->reason = reason;
     s->impact = KS_DELETE;
@@ -117,13 +154,14 @@ static void plan_deletion(struct ks_planning *p, const char *name, const struct 
     if (seen->default_route)
         ks_step_block(p, s, "the default route goes through it");
     for (size_t i = 0; i < p->have->guests.n; i++) {
-        const struct ks_seen_guest *guest = &p->have->guests.v[i];
-        for (size_t k = 0; guest->live && k < guest->live->nics.n; k++) {
-            const struct ks_nic *nic = (const struct ks_nic *)guest->live->nics.v[k];
-            if (ks_streq(nic->bridge, name))
-                ks_step_follows(p, s, ks_sprintf(p->arena, "guest/%s", guest->name));
-        }
+        if (!is_on(&p->have->guests.v[i], name))
+            continue;
+        wait_for_guest(p, s, &p->have->guests.v[i]);
+        known = true;
     }
+    /* Guests that nobody names are not read. */
+    if (seen->n_guest_ports > 0 && !known)
+        ks_step_block(p, s, "guests that the manifest does not name are on it");
 }
 
 static void plan_one(struct ks_planning *p, const struct ks_bridge *want)
