@@ -14,8 +14,6 @@
     { \
         (void)p; \
     }
-PLAN(kernel)
-PLAN(sriov)
 PLAN(secrets)
 PLAN(pools)
 PLAN(volumes)
@@ -30,8 +28,6 @@ PLAN(networks)
 OBSERVE(pools)
 OBSERVE(networks)
 OBSERVE(secrets)
-OBSERVE(devices)
-OBSERVE(kernel)
 
 #define ACT(name) \
     MISSING int ks_act_##name(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, \
@@ -40,8 +36,6 @@ OBSERVE(kernel)
         (void)a, (void)ret; \
         return ks_fail(err, KS_E_UNSUPPORTED, step->at, "a %s cannot be changed yet", step->kind); \
     }
-ACT(kernel)
-ACT(sriov)
 ACT(secret)
 ACT(pool)
 ACT(volume)

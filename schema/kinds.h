@@ -338,6 +338,8 @@ struct ks_sriov {
     struct ks_vf *each;
     struct ks_map vf; /* of ks_vf */
 };
+/* What VF `index` is to have: its own attributes over those of each, and the PF's driver. Never NULL. */
+struct ks_vf *ks_vf_merged(struct ks_arena *arena, const struct ks_sriov *pf, unsigned index);
 extern const struct ks_kind ks_network_kind, ks_bridge_kind, ks_route_kind, ks_sriov_kind, ks_vf_kind;
 
 /* ---- host --------------------------------------------------------------------------------------------------- */

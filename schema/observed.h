@@ -90,9 +90,17 @@ struct ks_seen_pf {
     uint64_t total_vfs, num_vfs, mtu;
     int node; /* -1: none */
     bool up, default_route;
+    uint64_t vf_offset, vf_stride; /* where VF i will be: routing id + offset + i * stride; stride 0: unknown */
     size_t n_vfs;
     struct ks_seen_vf *vfs;
     uint64_t hash;
+};
+
+/* A module's parameter that the manifest names; its value stands in ks_observed.kernel. */
+struct ks_seen_parameter {
+    const char *name;    /* "kvm_intel.nested" */
+    bool loaded, exists; /* its module is there, and has it in sysfs */
+    bool writable;       /* at run time */
 };
 
 struct ks_seen_pci {
@@ -148,6 +156,8 @@ struct ks_observed {
     KS_VEC(struct ks_seen_pci) pci;
     const struct ks_kernel *kernel; /* what the manifest asks about, as the host has it */
     const char *cmdline;            /* of the kernel */
+    KS_VEC(struct ks_seen_parameter) parameters;
+    const char *holders_unknown; /* why nobody can tell who else holds a VF or a PCI device; or NULL */
     KS_VEC(const char *)
     missing_files;                /* paths that the manifest needs (base images, kernels) and that are not there */
     KS_VEC(const char *) unknown; /* whole kinds that could not be read: "networks: ..." */

@@ -71,3 +71,52 @@ const struct ks_kind ks_vf_kind = KS_KIND(struct ks_vf, vf_rows, .name = "vf",
 const struct ks_kind ks_sriov_kind =
     KS_KIND(struct ks_sriov, sriov_rows, .name = "sriov",
             .doc = "SR-IOV of a physical function, by interface name or PCI address.", .validate = validate_sriov);
+
+/* One member over another; null is the number 0, and nothing at all for what is none. */
+static void take(struct ks_vf *ret, const struct ks_vf *from, unsigned i)
+{
+    const struct ks_field *field = &ks_vf_kind.fields[i];
+    void *to = ks_member(&ret->o, field);
+    const void *value = ks_member(&from->o, field);
+
+    if (ks_null_i(&from->o, i) && field->type != KS_UINT && field->type != KS_BITRATE)
+        return;
+    switch (field->type) {
+    case KS_STRING:
+        *(const char **)to = *(const char *const *)value;
+        break;
+    case KS_BOOL:
+        *(bool *)to = *(const bool *)value;
+        break;
+    case KS_ENUM:
+        *(unsigned *)to = *(const unsigned *)value;
+        break;
+    default:
+        *(uint64_t *)to = ks_null_i(&from->o, i) ? 0 : *(const uint64_t *)value;
+    }
+    ret->o.stated |= UINT64_C(1) << i;
+}
+
+struct ks_vf *ks_vf_merged(struct ks_arena *arena, const struct ks_sriov *pf, unsigned index)
+{
+    const char *key = ks_sprintf(arena, "%u", index);
+    const struct ks_vf *own = (const struct ks_vf *)ks_map_get(&pf->vf, key);
+    struct ks_vf *ret = (struct ks_vf *)ks_obj_new(arena, &ks_vf_kind, key);
+
+    ret->o.at = own ? own->o.at : pf->o.at;
+    for (unsigned i = 0; i < ks_vf_kind.n_fields; i++) {
+        if (own && ks_stated_i(&own->o, i))
+            take(ret, own, i);
+        else if (pf->each && ks_stated_i(&pf->each->o, i))
+            take(ret, pf->each, i);
+    }
+    if (!ret->driver && ks_has(&pf->o, "driver")) {
+        ret->driver = pf->driver;
+        ks_mark(&ret->o, "driver");
+    }
+    if (ks_streq(ret->driver, "keep")) {
+        ret->driver = NULL;
+        ks_unmark(&ret->o, "driver");
+    }
+    return ret;
+}

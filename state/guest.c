@@ -196,7 +196,7 @@ static bool is_needed(const struct ks_observing *o, const char *name)
 {
     const struct ks_manifest *want = o->want;
 
-    if (!want || o->everything || (want->defaults && want->defaults->prune))
+    if (!want || o->everything || o->all_guests || (want->defaults && want->defaults->prune))
         return true;
     if (ks_map_get(&want->guests, name))
         return true;

@@ -186,6 +186,7 @@ int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error 
 {
     if (read_versions(o, ret, err) < 0)
         return -1;
+    o->all_guests = o->want && needs_devices(o->want);
     for (size_t i = 0; i < KS_COUNT(kinds); i++) {
         ks_auto(ks_error_done) struct ks_error failed = {0};
         if (o->want && !o->everything && !kinds[i].needed(o->want))

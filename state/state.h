@@ -17,6 +17,7 @@ struct ks_observing {
     int root;                       /* directory descriptor of "/" or of --root */
     const struct ks_manifest *want; /* what is named is read; NULL (import, observe): everything is */
     const struct ks_ledger *ledger; /* or NULL */
+    bool all_guests;                /* set by ks_observe(): every guest may hold a device that the manifest names */
     bool everything;                /* read what nobody names, too: holders of devices, import */
     unsigned threads;               /* readers on the one connection; 0: 8 */
 };

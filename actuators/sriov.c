@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "actuators/actuators.h"
+#include "actuators/host.h"
+
+enum { MBIT = 1000000 };
+
+struct run {
+    struct ks_acting *a;
+    const struct ks_step *step;
+    const struct ks_sriov *want;
+    const struct ks_seen_pf *seen; /* as it was planned for; its address and name hold still */
+    struct ks_writes w;
+    struct ks_error *err;
+};
+
+static bool changes(const struct run *r, const char *path)
+{
+    for (size_t i = 0; i < r->step->fields.n; i++)
+        if (ks_streq(r->step->fields.v[i].path, path))
+            return true;
+    return false;
+}
+
+/* A VF among those that the plan changes, or any VF when all are new. */
+static bool concerns(const struct run *r, unsigned index, const char *key)
+{
+    return changes(r, "vfs") || changes(r, ks_sprintf(r->a->arena, "vf.%u.%s", index, key));
+}
+
+static const char *vf_address(struct run *r, unsigned index)
+{
+    return ks_link_base(r->a->root,
+                        ks_sprintf(r->a->arena, "sys/bus/pci/devices/%s/virtfn%u", r->seen->address, index),
+                        r->a->arena);
+}
+
+/* ---- attributes ---- */
+
+static struct ks_vf_want attributes(struct run *r, const struct ks_vf *vf, unsigned index)
+{
+    static const struct {
+        const char *key;
+        unsigned stated;
+    } rows[] = {
+        {"mac", KS_VF_MAC},           {"vlan", KS_VF_VLAN},
+        {"qos", KS_VF_QOS},           {"spoof-check", KS_VF_SPOOF_CHECK},
+        {"trust", KS_VF_TRUST},       {"link-state", KS_VF_LINK_STATE},
+        {"min-rate", KS_VF_MIN_RATE}, {"max-rate", KS_VF_MAX_RATE},
+    };
+    struct ks_vf_want ret = {
+        .pf = r->seen->name,
+        .index = index,
+        .mac = vf->mac,
+        .vlan = (uint16_t)vf->vlan,
+        .qos = (uint16_t)vf->qos,
+        .spoof_check = vf->spoof_check,
+        .trust = vf->trust,
+        .link_state = vf->link_state,
+        .min_rate_mbit = (uint32_t)(vf->min_rate / MBIT),
+        .max_rate_mbit = (uint32_t)(vf->max_rate / MBIT),
+    };
+
+    for (size_t i = 0; i < KS_COUNT(rows); i++)
+        if (ks_has(&vf->o, rows[i].key) && concerns(r, index, rows[i].key))
+            ret.stated |= rows[i].stated;
+    return ret;
+}
+
+/* The MAC and the rest before the driver: who gets the VF finds it as it is to be. */
+static int set_vf(struct run *r, unsigned index, bool bind)
+{
+    const struct ks_vf *vf = ks_vf_merged(r->a->arena, r->want, index);
+    const struct ks_vf_want want = attributes(r, vf, index);
+    const char *address = vf_address(r, index);
+    ks_auto(ks_error_done) struct ks_error unbound = {0};
+
+    if (!address && r->a->dry_run)
+        return 0;
+    if (!address)
+        return ks_fail(r->err, KS_E_STALE, KS_NOWHERE, "VF %u is not there", index);
+    if (want.stated && ks_vf_set(&r->w, &want, r->err) < 0)
+        return -1;
+    if (vf->driver && concerns(r, index, "driver"))
+        return ks_driver_bind(&r->w, address, vf->driver, 0, r->err);
+    /* It came without a driver for its neighbours' sake; that the kernel has none for it is its own affair. */
+    if (bind && ks_driver_bind(&r->w, address, NULL, 0, &unbound) < 0 && unbound.code != KS_E_VERIFY) {
+        ks_error_done(r->err);
+        *r->err = unbound;
+        unbound = (struct ks_error){0};
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- the number ---- */
+
+static bool any_driver(struct run *r, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (ks_vf_merged(r->a->arena, r->want, i)->driver)
+            return true;
+    return false;
+}
+
+static int set_count(struct run *r, bool probe)
+{
+    const struct ks_numvfs_want want = {.pf = r->seen->address, .vfs = (unsigned)r->want->vfs, .probe = probe};
+
+    ks_tell(r->a, r->step, ks_sprintf(r->a->arena, "%u VFs", want.vfs), -1);
+    return ks_numvfs_set(&r->w, &want, r->err);
+}
+
+static int set_mtu(struct run *r)
+{
+    const struct ks_link_want want = {.name = r->seen->name, .stated = KS_LINK_MTU, .mtu = (uint32_t)r->want->mtu};
+
+    return ks_link_set(&r->w, &want, r->err);
+}
+
+static int set_all(struct run *r)
+{
+    const bool renews = changes(r, "vfs");
+    const unsigned n = ks_has(&r->want->o, "vfs") ? (unsigned)r->want->vfs : (unsigned)r->seen->n_vfs;
+    const bool binds = any_driver(r, n);
+
+    if (renews && set_count(r, !binds) < 0)
+        return -1;
+    if (changes(r, "mtu") && set_mtu(r) < 0)
+        return -1;
+    for (unsigned i = 0; i < n; i++)
+        if (set_vf(r, i, renews && binds) < 0)
+            return ks_wrap(r->err, "VF %u", i);
+    return 0;
+}
+
+int ks_act_sriov(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
+{
+    struct run r = {
+        .a = a,
+        .step = step,
+        .want = (const struct ks_sriov *)step->want,
+        .seen = step->seen,
+        .w = {.arena = a->arena, .root = a->root, .dry_run = a->dry_run, .cancelled = a->cancelled},
+        .err = err,
+    };
+
+    if (set_all(&r) < 0)
+        return ks_wrap(err, "in sriov %s", step->name);
+    *ret = r.w.log.n == 0 ? KS_NOOP : a->dry_run ? KS_WOULD_CHANGE : KS_CHANGED;
+    return 0;
+}
