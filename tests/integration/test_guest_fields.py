@@ -173,3 +173,45 @@ def test_running(desired, host, tmp, network, case):
     desired.apply("--allow", "restart")
     assert host.domain("vm").ID() not in (first_id, -1), "not restarted"
     desired.settled()
+
+
+def test_memory_without_a_balloon_driver(desired, host, tmp, network):
+    """The guest is asked, has not agreed, and is not asked for ever: what it started with is no drift."""
+    case = Case("memory", {"memory": "64MiB"}, ["memory"], ["domain/currentMemory"])
+    start(desired, tmp, case, "running")
+    before = host.xml("vm")
+    assert desired.plan().impact("guest", "vm") == "live"
+    done = desired.apply(status=3)
+    assert "pending" in done.stdout
+    assert_only(case, before, host.xml("vm"))
+    desired.settled()
+
+
+@pytest.mark.parametrize("first, then, impact", [
+    ("running", "stopped", "restart"), ("running", "paused", "restart"), ("paused", "running", "safe"),
+    ("paused", "stopped", "restart"), ("stopped", "running", "safe"), ("stopped", "paused", "safe"),
+])
+def test_state_moves_both_ways(desired, host, tmp, network, first, then, impact):
+    start(desired, tmp, Case("state", {"state": then}, ["state"], []), first)
+    assert desired.plan().impact("guest", "vm") == impact
+    if impact == "restart":
+        desired.apply(status=3)
+        assert host.domain("vm").state()[0] == {"running": 1, "paused": 3, "stopped": 5}[first], "without leave"
+    desired.apply("--allow", "restart")
+    assert host.domain("vm").state()[0] == {"running": 1, "paused": 3, "stopped": 5}[then]
+    desired.settled()
+
+
+def test_bridge_stays_while_a_guest_is_on_it(desired, host, tmp):
+    guest = {"state": "running", "memory": "128MiB", "nics": {"lan": {"bridge": "brx", "model": "virtio"}},
+             "shutdown": {"timeout": "1s", "then": "destroy"}}
+    desired.want(bridges={"brx": {"stp": False}}, guests={"vm": guest})
+    desired.apply()
+    desired.want(bridges={"brx": {"state": "absent"}}, guests=None)
+    desired.apply("--allow", "delete,network", status=3)
+    assert host.links().count("brx") == 1
+    assert any("on it" in (s["blocked"] or "") for s in desired.plan().json["steps"])
+    desired.want(guests={"vm": {"state": "absent", "shutdown": guest["shutdown"]}})
+    desired.apply("--allow", "delete,network")
+    assert "brx" not in host.links()
+    desired.settled()
