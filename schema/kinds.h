@@ -411,7 +411,8 @@ struct ks_files {
 /*
  * Reads `path` and what it includes, merges, applies profiles, loads, and checks everything that the manifest
  * alone can tell: types, units, ranges, references between its own parts, things given twice. The result is
- * usable only when f->n_errors is 0. `host` (NULL: what the manifest says) replaces {host}.
+ * usable only when f->n_errors is 0, for as long as f->arena lives too: texts are shared. `host` (NULL: what the
+ * manifest says) replaces {host}.
  */
 const struct ks_manifest *ks_manifest_load(struct ks_arena *arena, const struct ks_files *files, const char *path,
                                            const char *host, struct ks_findings *f);

@@ -33,6 +33,11 @@ static struct doc parse_n(const char *text, size_t len)
     return d;
 }
 
+static struct doc parse(const char *text)
+{
+    return parse_n(text, strlen(text));
+}
+
 /* A tree in one line: maps {k: v}, lists [a], quoted texts 'x', nulls ~. */
 static void dump(struct ks_text *out, const struct ks_node *node)
 {
@@ -128,7 +133,7 @@ static void test_aliases(void **state)
     expect("a: *none\n", "{a:~}", "1:4 alias '*none' has no anchor '&none' before it");
     expect("a: &r [1, {b: *r}]\n", "{a:[1 {b:~}]}", "1:15 alias '*r' stands within what it names");
 
-    ks_auto(doc_done) struct doc d = parse_n("a: &x {p: 1}\nb: *x\n", 19);
+    ks_auto(doc_done) struct doc d = parse("a: &x {p: 1}\nb: *x\n");
 
     assert_ptr_equal(ks_node_get(d.root, "a"), ks_node_get(d.root, "b"));
 }
@@ -220,7 +225,7 @@ static void test_bytes(void **state)
 
 static void test_places(void **state)
 {
-    ks_auto(doc_done) struct doc d = parse_n("a:\n  - \xc3\xa9: {b: 'x'}\n", 20);
+    ks_auto(doc_done) struct doc d = parse("a:\n  - \xc3\xa9: {b: 'x'}\n");
     const struct ks_node *item, *value;
 
     (void)state;
@@ -299,7 +304,7 @@ static void test_big_maps(void **state)
         ks_text_addf(&text, "k%d: {v: 1}\n", i);
     ks_text_add(&text, "k77: 1\n");
 
-    ks_auto(doc_done) struct doc d = parse_n(ks_text_str(&text), text.n), e = parse_n("k5: {w: 2}\nx: 1\n", 16);
+    ks_auto(doc_done) struct doc d = parse_n(ks_text_str(&text), text.n), e = parse("k5: {w: 2}\nx: 1\n");
 
     assert_string_equal(found(&d), "200001:1 'k77' is given twice (first on line 78)");
     assert_int_equal(d.root->n, 200000);
@@ -334,7 +339,7 @@ static void test_merge(void **state)
 
 static void test_merge_shares(void **state)
 {
-    ks_auto(doc_done) struct doc d = parse_n("a: {x: 1, y: {z: 1}}\nb: {x: 2}\n", 34);
+    ks_auto(doc_done) struct doc d = parse("a: {x: 1, y: {z: 1}}\nb: {x: 2}\n");
     const struct ks_node *a = ks_node_get(d.root, "a"), *b = ks_node_get(d.root, "b");
 
     (void)state;
