@@ -15,6 +15,7 @@ struct node {
 
 struct graph {
     struct ks_planning *p;
+    unsigned (*rank)(const char *kind);
     size_t n;
     struct node *nodes;
     unsigned *by_id; /* indices sorted by step id */
@@ -141,7 +142,7 @@ static void build(struct graph *g)
     struct ks_plan *plan = g->p->plan;
 
     for (unsigned i = 0; i < g->n; i++) {
-        g->nodes[i] = (struct node){.step = plan->v[i], .rank = ks_kind_rank(plan->v[i]->kind)};
+        g->nodes[i] = (struct node){.step = plan->v[i], .rank = g->rank(plan->v[i]->kind)};
         g->by_id[i] = i;
     }
     qsort_r(g->by_id, g->n, sizeof *g->by_id, compare_ids, g);
@@ -154,10 +155,10 @@ static void build(struct graph *g)
             want(g, i);
 }
 
-void ks_plan_order(struct ks_planning *p)
+void ks_plan_order(struct ks_planning *p, unsigned (*rank)(const char *kind))
 {
     struct ks_plan *plan = p->plan;
-    struct graph g = {.p = p, .n = plan->n};
+    struct graph g = {.p = p, .rank = rank, .n = plan->n};
     struct ks_step **sorted = ks_new_n(p->arena, struct ks_step *, plan->n + 1);
     size_t placed = 0, kept = 0;
 

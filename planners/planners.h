@@ -58,11 +58,9 @@ void ks_step_hold(struct ks_planning *p, struct ks_step *s, const struct ks_stri
 void ks_step_block(struct ks_planning *p, struct ks_step *s, const char *fmt, ...) KS_PRINTF(3, 4);
 /* Whether the manifest says that unnamed things which kvmstate made are to go. */
 bool ks_prunes(const struct ks_planning *p);
-/* Puts steps in the order of execution; hands on holding and blocking to what needs them. A cycle is a finding. */
-void ks_plan_order(struct ks_planning *p);
-
-/* The place of a kind in the order of building up a host. */
-unsigned ks_kind_rank(const char *kind);
+/* Puts steps in the order of execution; hands on holding and blocking to what needs them. A cycle is a finding.
+   `rank` gives a kind's place in the order of building up a host. */
+void ks_plan_order(struct ks_planning *p, unsigned (*rank)(const char *kind));
 
 /* Fills what the manifest leaves to be worked out: a disk's volume as a path, a nic's MAC, a VF's address. */
 void ks_resolve(struct ks_planning *p);
