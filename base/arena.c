@@ -70,6 +70,39 @@ void ks_arena_free(struct ks_arena *arena)
     free(arena);
 }
 
+static struct chunk *largest(const struct ks_arena *arena)
+{
+    struct chunk *found = arena->first;
+
+    for (struct chunk *c = found; c; c = c->next)
+        if (c->size > found->size)
+            found = c;
+    return found;
+}
+
+void ks_arena_clear(struct ks_arena *arena)
+{
+    struct chunk *kept = largest(arena);
+
+    for (struct chunk *c = arena->first, *next; c; c = next) {
+        next = c->next;
+        if (c == kept)
+            continue;
+        UNPOISON(c->data, c->size);
+        free(c);
+    }
+    arena->used = 0;
+    arena->first = arena->last = kept;
+    if (!kept)
+        return;
+    kept->next = NULL;
+    UNPOISON(kept->data, kept->size);
+    memset(kept->data, 0, kept->size);
+    POISON(kept->data, kept->size);
+    arena->at = kept->data;
+    arena->end = kept->data + kept->size;
+}
+
 static struct chunk *chunk_add(struct ks_arena *arena, size_t size)
 {
     /* calloc: large chunks come from the kernel, zeroed already. */

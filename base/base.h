@@ -60,6 +60,8 @@ void *ks_arena_calloc(struct ks_arena *arena, size_t n, size_t size);
 /* What `from` holds lives as long as `into` from now on; `from` is consumed. */
 void ks_arena_join(struct ks_arena *into, struct ks_arena *from);
 /* Bytes handed out so far; for tests and --debug. */
+/* As new: all that was allocated is gone. Keeps its largest chunk, for a document like the last one. */
+void ks_arena_clear(struct ks_arena *arena);
 size_t ks_arena_used(const struct ks_arena *arena);
 
 #define ks_new(arena, type) ((type *)ks_arena_alloc((arena), sizeof(type)))

@@ -50,6 +50,10 @@ void ks_xml_prune(xmlNode *node, const xmlNode *stop);
 /* Removes `node`, whatever it holds, and prunes from its parent up. */
 void ks_xml_remove(xmlNode *node, const xmlNode *stop);
 
+/* What libxml2 has to say of a text that it did not take; -1. */
+struct _xmlParserCtxt;
+int ks_xml_syntax_error(struct _xmlParserCtxt *ctxt, struct ks_error *err);
+
 /* ---- paths -------------------------------------------------------------------------------------------------- */
 
 /* `key` stands for $key and may be NULL where the path has none. */

@@ -192,7 +192,7 @@ void ks_xml_remove(xmlNode *node, const xmlNode *stop)
 
 /* ---- text --------------------------------------------------------------------------------------------------- */
 
-static int syntax_error(xmlParserCtxt *ctxt, struct ks_error *err)
+int ks_xml_syntax_error(struct _xmlParserCtxt *ctxt, struct ks_error *err)
 {
     const xmlError *e = xmlCtxtGetLastError(ctxt);
     const char *msg = e && e->message ? e->message : "not well-formed";
@@ -215,7 +215,7 @@ int ks_xml_parse(const char *text, size_t len, xmlDoc **ret, struct ks_error *er
     xmlDoc *doc = xmlCtxtReadMemory(ctxt, text, (int)len, NULL, NULL, options);
     int status = 0;
     if (!doc)
-        status = syntax_error(ctxt, err);
+        status = ks_xml_syntax_error(ctxt, err);
     else if (doc->intSubset || !xmlDocGetRootElement(doc))
         status = ks_fail(err, KS_E_SYNTAX, KS_NOWHERE, "not XML of ours: it has a document type");
     xmlFreeParserCtxt(ctxt);

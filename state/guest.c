@@ -33,6 +33,7 @@ struct reading {
 struct reader {
     struct reading *all;
     struct ks_arena *arena;
+    struct ks_xml_scratch *xml;
     pthread_t thread;
     bool started;
 };
@@ -48,17 +49,17 @@ static bool states_fragments(const struct ks_observing *o, const char *name)
 static const struct ks_guest *parse(struct reader *r, const char *text, struct ks_seen_guest *guest,
                                     struct ks_error *err)
 {
-    ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
+    xmlNode *root = ks_xml_scratch_parse(r->xml, text, strlen(text), err);
     struct ks_guest_mark mark;
     struct ks_guest *ret;
 
-    if (ks_xml_parse(text, strlen(text), &doc, err) < 0)
+    if (!root)
         return NULL;
     ret = (struct ks_guest *)ks_obj_new(r->arena, &ks_guest_kind, guest->name);
-    ks_xml_read(r->arena, xmlDocGetRootElement(doc), &ret->o);
+    ks_xml_read(r->arena, root, &ret->o);
     if (states_fragments(r->all->o, guest->name))
         ret->xml = ks_strdup(r->arena, text);
-    ks_guest_mark_read(xmlDocGetRootElement(doc), &mark);
+    ks_guest_mark_read(root, &mark);
     guest->owned = guest->owned || mark.owned;
     guest->protect = guest->protect || mark.protect;
     ks_obj_forget_xml(&ret->o);
@@ -126,13 +127,13 @@ static void read_guest(struct reader *r, const struct domain *domain, struct ks_
 static void *read_all(void *data)
 {
     struct reader *r = data;
+    size_t i;
 
-    for (;;) {
-        const size_t i = atomic_fetch_add(&r->all->next, 1);
-        if (i >= r->all->n)
-            return NULL;
+    r->xml = ks_xml_scratch_new();
+    while ((i = atomic_fetch_add(&r->all->next, 1)) < r->all->n)
         read_guest(r, &r->all->domains[i], &r->all->guests[i]);
-    }
+    ks_xml_scratch_free(r->xml);
+    return NULL;
 }
 
 static void run_readers(struct reading *all)
