@@ -9,8 +9,8 @@
 const struct ks_node *ks_manifest_tree(struct ks_arena *arena, const struct ks_files *files, const char *path,
                                        struct ks_findings *f);
 /*
- * Lays each guest over the profiles that it names; the tree is otherwise the same. `broken`: profiles may be missing
- * because their lines could not be read.
+ * Lays each guest over the profiles that it names; the tree is otherwise the same. `broken`: profiles may be
+ * missing because their lines could not be read.
  */
 const struct ks_node *ks_manifest_apply_profiles(struct ks_arena *arena, const struct ks_node *root, bool broken,
                                                  struct ks_findings *f);

@@ -28,7 +28,7 @@ int ks_yaml_build(struct ks_findings *f, const char *file, const char *text, siz
                   struct ks_yaml_stop *ret_stop);
 
 /*
- * The same tree for the YAML that manifests are commonly made of, much faster; NULL when the text is of another kind,
- * or anything may be wrong with it. Reports nothing. `text` is what ks_yaml_clean() found nothing wrong with.
+ * The same tree for the YAML that manifests are commonly made of, much faster; NULL when the text is of another
+ * kind, or anything may be wrong with it. Reports nothing. `text` is what ks_yaml_clean() found nothing wrong with.
  */
 const struct ks_node *ks_yaml_quick(struct ks_arena *arena, const char *file, const char *text, size_t len);
