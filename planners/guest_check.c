@@ -57,6 +57,43 @@ static void check_volume(struct ks_planning *p, const struct ks_guest *guest, co
                        disk->o.key, pool, slash + 1);
 }
 
+static bool has_any(const struct ks_obj *obj, const char *const *keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ks_has(obj, keys[i]))
+            return true;
+    return false;
+}
+
+/* What the guest has already keeps what the manifest does not state; what is to be made needs it stated. */
+static void check_origin(struct ks_planning *p, const struct ks_guest *guest, const struct ks_obj *device,
+                         const struct ks_map *have, const char *const *keys, size_t n)
+{
+    struct ks_text list = {.arena = p->arena};
+
+    if (has_any(device, keys, n) || device->other || ks_match(have, device))
+        return;
+    for (size_t i = 0; i < n; i++)
+        ks_text_addf(&list, "%s%s", i == 0 ? "" : i + 1 == n ? " and " : ", ", keys[i]);
+    (void)complain(p, guest, device->at, "%s %s is new, and one of %s is missing", device->kind->name, device->key,
+                   ks_text_str(&list));
+}
+
+static void check_origins(struct ks_planning *p, const struct ks_guest *guest, const struct ks_seen_guest *seen)
+{
+    static const char *const disk_keys[] = {"volume", "file", "block", "rbd"};
+    static const char *const nic_keys[] = {"bridge", "network", "vf"};
+    const struct ks_guest *have = seen ? seen->config : NULL;
+
+    for (size_t i = 0; i < guest->disks.n; i++) {
+        const struct ks_disk *disk = (const struct ks_disk *)guest->disks.v[i];
+        if (disk->device != KS_DISK_CDROM && disk->device != KS_DISK_FLOPPY)
+            check_origin(p, guest, &disk->o, have ? &have->disks : NULL, disk_keys, KS_COUNT(disk_keys));
+    }
+    for (size_t i = 0; i < guest->nics.n; i++)
+        check_origin(p, guest, guest->nics.v[i], have ? &have->nics : NULL, nic_keys, KS_COUNT(nic_keys));
+}
+
 static void check_disks(struct ks_planning *p, const struct ks_guest *guest)
 {
     for (size_t i = 0; i < guest->disks.n; i++) {
@@ -188,7 +225,7 @@ static void check_files(struct ks_planning *p, const struct ks_guest *guest)
 
 void ks_guest_check(struct ks_planning *p, const struct ks_guest *want, const struct ks_seen_guest *seen)
 {
-    (void)seen;
+    check_origins(p, want, seen);
     check_disks(p, want);
     check_nics(p, want);
     check_pinning(p, want);

@@ -11,8 +11,10 @@ static void check_disks(struct ks_checking *c, const struct ks_guest *g)
         bool removable = d->device == KS_DISK_CDROM || d->device == KS_DISK_FLOPPY;
 
         if (!d->volume && !d->file && !d->block && !d->rbd && !removable && !d->o.other)
-            ks_report(c->f, KS_E_INVALID, d->o.at, "disk %s: one of volume, file, block and rbd is missing",
-                      d->o.key);
+            ks_report_warning(c->f, KS_E_INVALID, d->o.at,
+                              "disk %s: none of volume, file, block and rbd is stated: that fits only a disk that "
+                              "the guest has already",
+                              d->o.key);
     }
 }
 
@@ -36,8 +38,10 @@ static void check_nics(struct ks_checking *c, const struct ks_guest *g)
         const struct ks_nic *nic = (const struct ks_nic *)g->nics.v[i];
 
         if (!nic->bridge && !nic->network && !nic->vf && !nic->o.other)
-            ks_report(c->f, KS_E_INVALID, nic->o.at, "nic %s: one of bridge, network and vf is missing",
-                      nic->o.key);
+            ks_report_warning(c->f, KS_E_INVALID, nic->o.at,
+                              "nic %s: none of bridge, network and vf is stated: that fits only a nic that the "
+                              "guest has already",
+                              nic->o.key);
         check_absent(c, nic);
     }
 }
