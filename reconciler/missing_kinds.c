@@ -17,7 +17,6 @@
 PLAN(secrets)
 PLAN(pools)
 PLAN(volumes)
-PLAN(networks)
 
 #define OBSERVE(name) \
     MISSING int ks_observe_##name(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err) \
@@ -26,7 +25,6 @@ PLAN(networks)
         return 0; \
     }
 OBSERVE(pools)
-OBSERVE(networks)
 OBSERVE(secrets)
 
 #define ACT(name) \
@@ -39,4 +37,3 @@ OBSERVE(secrets)
 ACT(secret)
 ACT(pool)
 ACT(volume)
-ACT(network)

@@ -297,10 +297,27 @@ struct ks_dhcp {
     struct ks_strings range; /* first, last */
     struct ks_map hosts;     /* of ks_dhcp_host */
 };
+enum ks_network_state { KS_NETWORK_ACTIVE, KS_NETWORK_INACTIVE, KS_NETWORK_ABSENT };
+enum ks_forward {
+    KS_FORWARD_NONE,
+    KS_FORWARD_NAT,
+    KS_FORWARD_ROUTE,
+    KS_FORWARD_OPEN,
+    KS_FORWARD_BRIDGE,
+    KS_FORWARD_PRIVATE,
+    KS_FORWARD_VEPA,
+    KS_FORWARD_PASSTHROUGH,
+    KS_FORWARD_HOSTDEV
+};
+/* libvirt makes the bridge of such a network, and gives it addresses. */
+static inline bool ks_forward_has_own_bridge(unsigned forward)
+{
+    return forward <= KS_FORWARD_OPEN;
+}
 struct ks_network {
     struct ks_obj o;
-    unsigned state; /* 0 active, 1 inactive, 2 absent */
-    unsigned forward;
+    unsigned state;   /* enum ks_network_state */
+    unsigned forward; /* enum ks_forward */
     const char *bridge, *pf, *domain, *dev;
     struct ks_strings addresses;
     struct ks_dhcp *dhcp;
@@ -368,8 +385,11 @@ struct ks_kernel {
 };
 struct ks_secret {
     struct ks_obj o;
+    unsigned state; /* 0 present, 1 absent */
     unsigned type;
+    const char *usage; /* libvirt's name for it; the key where it is not stated */
     const char *description;
+    bool ephemeral, is_private, protect;
     struct ks_secret_ref *value;
     const char *uuid; /* observed; hidden */
 };

@@ -45,13 +45,14 @@ struct ks_seen_network {
     const struct ks_network *config;
     const struct ks_network *live; /* or NULL when it is not active */
     bool active, autostart, persistent, owned, protect;
+    struct ks_strings users; /* names of the running guests that have a nic in it, each once */
     uint64_t hash;
 };
 
 struct ks_seen_secret {
     const char *name, *uuid, *unknown;
     const struct ks_secret *config;
-    bool has_value, owned;
+    bool has_value, owned, protect;
     bool value_matches;        /* the value given by the manifest's reference is the one libvirt holds */
     const char *value_problem; /* why the reference cannot be read, or NULL */
     uint64_t hash;
