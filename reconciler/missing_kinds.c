@@ -14,7 +14,6 @@
     { \
         (void)p; \
     }
-PLAN(secrets)
 PLAN(pools)
 PLAN(volumes)
 
@@ -25,7 +24,6 @@ PLAN(volumes)
         return 0; \
     }
 OBSERVE(pools)
-OBSERVE(secrets)
 
 #define ACT(name) \
     MISSING int ks_act_##name(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, \
@@ -34,6 +32,5 @@ OBSERVE(secrets)
         (void)a, (void)ret; \
         return ks_fail(err, KS_E_UNSUPPORTED, step->at, "a %s cannot be changed yet", step->kind); \
     }
-ACT(secret)
 ACT(pool)
 ACT(volume)

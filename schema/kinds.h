@@ -383,10 +383,12 @@ struct ks_kernel {
     struct ks_map parameters; /* of ks_word */
     struct ks_map modules;    /* of ks_module */
 };
+enum ks_secret_state { KS_SECRET_PRESENT, KS_SECRET_ABSENT };
+enum ks_secret_type { KS_SECRET_CEPH, KS_SECRET_ISCSI, KS_SECRET_VOLUME, KS_SECRET_VTPM, KS_SECRET_TLS };
 struct ks_secret {
     struct ks_obj o;
-    unsigned state; /* 0 present, 1 absent */
-    unsigned type;
+    unsigned state;    /* enum ks_secret_state */
+    unsigned type;     /* enum ks_secret_type */
     const char *usage; /* libvirt's name for it; the key where it is not stated */
     const char *description;
     bool ephemeral, is_private, protect;
