@@ -83,6 +83,9 @@ static struct chunk *largest(const struct ks_arena *arena)
 void ks_arena_clear(struct ks_arena *arena)
 {
     struct chunk *kept = largest(arena);
+    /* What was never handed out is zero still. */
+    const bool filling = kept && arena->end == kept->data + kept->size;
+    const size_t used = !kept ? 0 : filling ? (size_t)(arena->at - kept->data) : kept->size;
 
     for (struct chunk *c = arena->first, *next; c; c = next) {
         next = c->next;
@@ -97,7 +100,7 @@ void ks_arena_clear(struct ks_arena *arena)
         return;
     kept->next = NULL;
     UNPOISON(kept->data, kept->size);
-    memset(kept->data, 0, kept->size);
+    memset(kept->data, 0, used);
     POISON(kept->data, kept->size);
     arena->at = kept->data;
     arena->end = kept->data + kept->size;

@@ -508,13 +508,22 @@ static int ports_write(xmlNode *node, const struct ks_field *field, const struct
 
 const struct ks_codec ks_ports_codec = {.read = ports_read, .write = ports_write};
 
+/* All in one pass: a guest has as many ports as devices. */
 static void free_ports_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
 {
+    bool taken[256] = {0}; /* by PCI bus, of which there are no more */
     uint64_t *n = ks_member(obj, field);
+    unsigned long bus;
 
     (void)arena;
+    for (const xmlNode *d = first_device(node, NULL); d; d = ks_xml_next(d, NULL)) {
+        const xmlNode *address = ks_xml_child(d, "address");
+        if (address && ks_streq(ks_xml_attr(address, "type"), "pci") && read_part(address, "bus", &bus) &&
+            bus < KS_COUNT(taken))
+            taken[bus] = true;
+    }
     for (xmlNode *p = next_port(first_device(node, "controller")); p; p = next_port(ks_xml_next(p, "controller")))
-        *n += !is_taken(node, p);
+        *n += !(read_part(p, "index", &bus) && bus < KS_COUNT(taken) && taken[bus]);
     ks_xml_mark(obj, field);
 }
 

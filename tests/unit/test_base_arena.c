@@ -127,6 +127,26 @@ static void vec_grows_and_zeroes(void **state)
     assert_int_equal(v.v[9], 10);
 }
 
+static void cleared_is_as_new(void **state)
+{
+    (void)state;
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+
+    ks_arena_clear(arena); /* empty as it is */
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 5000; i++) {
+            unsigned char *p = ks_arena_alloc(arena, 100);
+            for (int k = 0; k < 100; k++)
+                assert_int_equal(p[k], 0);
+            memset(p, 0xff, 100);
+        }
+        memset(ks_arena_alloc(arena, 300000), 0xff, 300000); /* a chunk of its own */
+        assert_true(ks_arena_used(arena) >= 800000);
+        ks_arena_clear(arena);
+        assert_int_equal(ks_arena_used(arena), 0);
+    }
+}
+
 static void take_hands_over(void **state)
 {
     (void)state;
@@ -142,7 +162,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(aligned_zeroed_and_apart), cmocka_unit_test(empty_objects_differ),
         cmocka_unit_test(join_keeps_both),          cmocka_unit_test(overflow_aborts),
-        cmocka_unit_test(vec_grows_and_zeroes),     cmocka_unit_test(take_hands_over),
+        cmocka_unit_test(vec_grows_and_zeroes),     cmocka_unit_test(cleared_is_as_new),
+        cmocka_unit_test(take_hands_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
