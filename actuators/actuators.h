@@ -41,7 +41,7 @@ struct ks_acting {
     const struct ks_files *files; /* of the manifest's repository: cloud-init files */
     struct ks_progress progress;
     struct ks_keeping keeping;
-    const volatile bool *cancelled; /* the user asked to stop: no new waits */
+    const _Atomic bool *cancelled; /* the user asked to stop: no new waits */
 };
 
 /* One function a kind: carries out one step of that kind. */

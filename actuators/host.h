@@ -18,7 +18,7 @@ struct ks_writes {
     struct ks_arena *arena;
     int root; /* directory descriptor of "/" or of --root */
     bool dry_run;
-    const volatile bool *cancelled; /* no new waits once it is true; or NULL */
+    const _Atomic bool *cancelled; /* no new waits once it is true; or NULL */
     /* ---- */
     struct ks_strings log; /* every write, done or left out, in words: "br0: stp off" */
 };

@@ -15,6 +15,7 @@ struct apply {
     struct ks_saved saved; /* .root NULL: there is none */
     struct ks_planned first, after;
     struct ks_execution x;
+    struct ks_arena *results_arena;
     struct ks_journal *journal;
     struct ks_strings interrupted; /* steps that an earlier run was in when it was killed */
     struct ks_strings unmet;
@@ -24,7 +25,7 @@ struct apply {
 /* ---- signals --------------------------------------------------------------------------------------------------
  */
 
-static volatile bool cancelled;
+static _Atomic bool cancelled;
 
 static void on_signal(int number)
 {
@@ -144,7 +145,8 @@ static void execute(struct apply *a)
                                             .files = &a->s.files,
                                             .cancelled = &cancelled},
                                  .journal = a->journal,
-                                 .arena = a->s.arena};
+                                 /* Its own: actuators may read files into the session's meanwhile. */
+                                 .arena = a->results_arena};
     if (!a->options->dry_run)
         a->x.acting.keeping = (struct ks_keeping){a->s.ledger, keep_own, keep_disown, keep_note};
     if (a->saved.root) {
@@ -333,7 +335,8 @@ static int run(struct apply *a, struct ks_error *err)
 int ks_command_apply(const struct ks_options *options, struct ks_arena *arena)
 {
     ks_auto(ks_arena_freep) struct ks_arena *plan_arena = ks_arena_new();
-    struct apply a = {.options = options, .lock = -1};
+    ks_auto(ks_arena_freep) struct ks_arena *results_arena = ks_arena_new();
+    struct apply a = {.options = options, .results_arena = results_arena, .lock = -1};
     struct ks_error err = {0};
     int status;
 
