@@ -272,19 +272,8 @@ static void plan_wanted(struct ks_planning *p, const struct ks_network *want)
     }
 }
 
-/* Unknown is not absent: of a kind that could not be listed nothing is planned. */
-static bool is_unknown(const struct ks_planning *p)
-{
-    for (size_t i = 0; i < p->have->unknown.n; i++)
-        if (ks_starts(p->have->unknown.v[i], "networks:"))
-            return true;
-    return false;
-}
-
 void ks_plan_networks(struct ks_planning *p)
 {
-    if (is_unknown(p))
-        return;
     for (size_t i = 0; i < p->want->networks.n; i++)
         plan_wanted(p, (const struct ks_network *)p->want->networks.v[i]);
     for (size_t i = 0; i < p->have->networks.n && ks_prunes(p); i++) {

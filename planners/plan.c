@@ -4,15 +4,45 @@
 
 typedef void ks_plan_fn(struct ks_planning *p);
 
-/* In the order in which a host is built up; ties in the plan follow it. */
+/*
+ * In the order in which a host is built up; ties in the plan follow it. `reads`: the observations (as
+ * ks_observed.unknown names them) that a kind is planned from.
+ */
 static const struct {
     const char *name;
     ks_plan_fn *plan;
+    const char *reads;
 } kinds[] = {
-    {"kernel", ks_plan_kernel},  {"hugepages", ks_plan_hugepages}, {"sriov", ks_plan_sriov},
-    {"bridge", ks_plan_bridges}, {"secret", ks_plan_secrets},      {"pool", ks_plan_pools},
-    {"volume", ks_plan_volumes}, {"network", ks_plan_networks},    {"guest", ks_plan_guests},
+    {"kernel", ks_plan_kernel, "kernel"},
+    {"hugepages", ks_plan_hugepages, "hugepages"},
+    {"sriov", ks_plan_sriov, "devices links guests"},
+    {"bridge", ks_plan_bridges, "links guests"},
+    {"secret", ks_plan_secrets, "secrets"},
+    {"pool", ks_plan_pools, "pools guests"},
+    {"volume", ks_plan_volumes, "pools guests"},
+    {"network", ks_plan_networks, "networks guests"},
+    {"guest", ks_plan_guests, "guests pools networks secrets links hugepages devices capabilities"},
 };
+
+static bool names_word(const char *words, const char *word, size_t n)
+{
+    while (*words) {
+        const size_t length = strcspn(words, " ");
+        if (length == n && strncmp(words, word, n) == 0)
+            return true;
+        words += length + (words[length] == ' ');
+    }
+    return false;
+}
+
+/* Unknown is not absent: what could not be read is neither made again nor taken away, nor is what depends on it. */
+static bool is_known(const struct ks_observed *have, const char *reads)
+{
+    for (size_t i = 0; i < have->unknown.n; i++)
+        if (names_word(reads, have->unknown.v[i], strcspn(have->unknown.v[i], ":")))
+            return false;
+    return true;
+}
 
 static unsigned kind_rank(const char *kind)
 {
@@ -33,7 +63,8 @@ struct ks_plan *ks_plan_make(struct ks_arena *arena, struct ks_manifest *want, c
     plan->host = want->host;
     ks_resolve(&p);
     for (size_t i = 0; i < KS_COUNT(kinds); i++)
-        kinds[i].plan(&p);
+        if (is_known(have, kinds[i].reads))
+            kinds[i].plan(&p);
     ks_hugepages_check(&p);
     ks_plan_order(&p, kind_rank);
     return plan;

@@ -116,19 +116,8 @@ static void plan_wanted(struct ks_planning *p, const struct ks_secret *want)
     }
 }
 
-/* Unknown is not absent: of a kind that could not be listed nothing is planned. */
-static bool is_unknown(const struct ks_planning *p)
-{
-    for (size_t i = 0; i < p->have->unknown.n; i++)
-        if (ks_starts(p->have->unknown.v[i], "secrets:"))
-            return true;
-    return false;
-}
-
 void ks_plan_secrets(struct ks_planning *p)
 {
-    if (is_unknown(p))
-        return;
     for (size_t i = 0; i < p->want->secrets.n; i++)
         plan_wanted(p, (const struct ks_secret *)p->want->secrets.v[i]);
     for (size_t i = 0; i < p->have->secrets.n && ks_prunes(p); i++) {

@@ -250,17 +250,9 @@ static void missing(struct ks_planning *p, const struct ks_sriov *want)
         ks_report_hint(p->findings, "did you mean '%s'?", ks_nearest(want->o.key, names, n));
 }
 
-static bool is_known(const struct ks_planning *p)
-{
-    for (size_t i = 0; i < p->have->unknown.n; i++)
-        if (ks_starts(p->have->unknown.v[i], "devices:"))
-            return false;
-    return true;
-}
-
 void ks_plan_sriov(struct ks_planning *p)
 {
-    for (size_t i = 0; i < p->want->sriov.n && is_known(p); i++) {
+    for (size_t i = 0; i < p->want->sriov.n; i++) {
         struct job j = {.p = p, .want = (const struct ks_sriov *)p->want->sriov.v[i]};
         j.seen = ks_seen_pf(p->have, j.want->o.key);
         if (!j.seen) {
