@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "planners/device.h"
 #include "planners/guest.h"
 
 static void depend(struct ks_planning *p, struct ks_step *s, const char *kind, const char *name, bool is_there)
@@ -30,6 +31,14 @@ static void depend_on_disk(struct ks_planning *p, struct ks_step *s, const struc
         depend(p, s, "secret", disk->auth->secret, ks_seen_secret(p->have, disk->auth->secret) != NULL);
 }
 
+static bool vf_is_there(const struct ks_planning *p, const struct ks_nic *nic)
+{
+    const struct ks_seen_pf *pf = ks_seen_pf(p->have, nic->vf->pf);
+    uint64_t index;
+
+    return pf && nic->vf->index && ks_parse_u64(nic->vf->index, &index) == 0 && ks_seen_vf_at(pf, index);
+}
+
 static void depend_on_nic(struct ks_planning *p, struct ks_step *s, const struct ks_nic *nic)
 {
     if (ks_has(&nic->o, "bridge"))
@@ -37,7 +46,7 @@ static void depend_on_nic(struct ks_planning *p, struct ks_step *s, const struct
     if (ks_has(&nic->o, "network"))
         depend(p, s, "network", nic->network, ks_seen_network(p->have, nic->network) != NULL);
     if (nic->vf && ks_has(&nic->vf->o, "pf"))
-        depend(p, s, "sriov", nic->vf->pf, nic->vf_address != NULL);
+        depend(p, s, "sriov", ks_sriov_key(p, nic->vf->pf), vf_is_there(p, nic));
 }
 
 void ks_guest_depends(struct ks_planning *p, struct ks_step *s, const struct ks_guest *want, bool starts)

@@ -21,9 +21,21 @@ static struct ks_step *step_of(struct ks_planning *p, const char *name, const ch
     return s;
 }
 
+/* A parameter's own text, without the quotes of YAML. */
+static const char *value_of(const struct ks_change *change)
+{
+    const bool is_parameter =
+        ks_starts(change->path, "parameters.") ||
+        (ks_starts(change->path, "modules.") && strchr(change->path + strlen("modules."), '.'));
+
+    if (change->op == KS_ADD && change->entry && is_parameter)
+        return ((const struct ks_word *)change->entry)->value;
+    return change->to;
+}
+
 static void add(struct ks_planning *p, struct ks_step *s, const struct ks_change *change)
 {
-    struct ks_plan_field *field = ks_step_add(p, s, change->path, change->from, change->to, KS_SAFE);
+    struct ks_plan_field *field = ks_step_add(p, s, change->path, change->from, value_of(change), KS_SAFE);
 
     field->op = change->op;
     field->define = true;
@@ -44,6 +56,7 @@ static void plan_parameter(struct ks_planning *p, const struct ks_change *change
     const char *name = change->path + strlen("modules.");
     const char *module = ks_strndup(p->arena, name, strcspn(name, ".")), *parameter = name + strlen(module);
     const struct ks_seen_parameter *seen = find(p, name);
+    const char *to = value_of(change) ? value_of(change) : "";
     struct ks_step *s;
 
     if (!*parameter)
@@ -52,25 +65,24 @@ static void plan_parameter(struct ks_planning *p, const struct ks_change *change
     s = step_of(p, module, seen && seen->exists && seen->writable ? NULL : parameter);
     add(p, s, change);
     if (!seen || !seen->loaded)
-        ks_step_block(p, s, "module %s is not loaded: load it with %s=%s", module, parameter,
-                      change->to ? change->to : "");
+        ks_step_block(p, s, "module %s is not loaded: load it with %s=%s", module, parameter, to);
     else if (!seen->exists)
         ks_step_block(p, s, "module %s has no parameter %s", module, parameter);
     else if (!seen->writable)
         ks_step_block(p, s,
                       "needs a reload of module %s: it cannot change at run time; write \"options %s %s=%s\" to "
                       "a file in /etc/modprobe.d",
-                      module, module, parameter, change->to ? change->to : "");
+                      module, module, parameter, to);
 }
 
 /* The words as they stand on the command line. */
 static const char *boot_word(struct ks_planning *p, const struct ks_change *change)
 {
-    const char *key = change->path + strlen("parameters.");
+    const char *key = change->path + strlen("parameters."), *to = value_of(change);
 
-    if (!change->to || change->op == KS_UNSET)
+    if (!to || change->op == KS_UNSET)
         return ks_sprintf(p->arena, "no %s", key);
-    return ks_streq(change->to, "true") || !*change->to ? key : ks_sprintf(p->arena, "%s=%s", key, change->to);
+    return ks_streq(to, "true") || !*to ? key : ks_sprintf(p->arena, "%s=%s", key, to);
 }
 
 static void plan_knob(struct ks_planning *p, const struct ks_change *change, struct ks_text *boot)

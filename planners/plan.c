@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "planners/device.h"
 #include "planners/hugepages.h"
 #include "planners/planners.h"
 
@@ -66,6 +67,7 @@ struct ks_plan *ks_plan_make(struct ks_arena *arena, struct ks_manifest *want, c
         if (is_known(have, kinds[i].reads))
             kinds[i].plan(&p);
     ks_hugepages_check(&p);
+    ks_devices_check(&p);
     ks_plan_order(&p, kind_rank);
     return plan;
 }

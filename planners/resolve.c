@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a manifest leaves to be worked out, from the manifest itself and the host. */
-#include "planners/planners.h"
+#include "planners/device.h"
 
 /* How a pool's volumes are reached: by its type. The order is that of the pool's own enum names. */
 static const struct {
@@ -67,15 +67,6 @@ static void resolve_nic(struct ks_planning *p, const struct ks_guest *guest, str
 {
     if (!nic->mac)
         nic->mac = ks_derived_mac(p->arena, p->want->host, guest->o.key, nic->o.key);
-    if (nic->vf && ks_has(&nic->vf->o, "pf") && nic->vf->index) {
-        const struct ks_seen_pf *pf = ks_seen_pf(p->have, nic->vf->pf);
-        uint64_t index;
-        if (!pf || ks_parse_u64(nic->vf->index, &index) < 0)
-            return;
-        for (size_t i = 0; i < pf->n_vfs; i++)
-            if (pf->vfs[i].index == index)
-                nic->vf_address = pf->vfs[i].address;
-    }
 }
 
 void ks_resolve(struct ks_planning *p)
@@ -90,4 +81,5 @@ void ks_resolve(struct ks_planning *p)
         for (size_t k = 0; k < guest->nics.n; k++)
             resolve_nic(p, guest, (struct ks_nic *)guest->nics.v[k]);
     }
+    ks_resolve_vfs(p);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * SR-IOV. From N to M VFs goes through none, and takes every VF from whoever holds it: a holder that the manifest
- * does not name blocks the step, and one that it names makes it wait for consent.
+ * does not name blocks the step, and so does a guest that runs with one.
  */
 #include "planners/planners.h"
 
@@ -81,8 +81,8 @@ static void take_from(struct job *j, const struct ks_seen_vf *vf, const char *ho
         if (!runs_with(j->p, guest, vf->address))
             return; /* it finds its VF again when it starts */
         ks_step_affects(j->p, step(j), holder);
-        if (step(j)->impact < KS_NETWORK)
-            step(j)->impact = KS_NETWORK;
+        ks_step_block(j->p, step(j), "VF %u is in use by guest %s: stop it, or take the VF from it, first",
+                      vf->index, guest);
     } else if (!network) {
         ks_step_block(j->p, step(j), "VF %u is held by %s", vf->index, holder);
     }

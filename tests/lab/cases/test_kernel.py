@@ -46,8 +46,8 @@ def test_module_parameter_that_can_be_written(libvirt, kvmstate):
 
 
 def test_boot_parameter_needs_a_reboot(libvirt, kvmstate):
-    manifest = HEAD + 'kernel: {parameters: {mitigations: "off"}}\n'
-    assert "needs a reboot with mitigations=off" in kvmstate("plan", manifest).stdout
+    manifest = HEAD + 'kernel: {parameters: {nosmt: force}}\n'
+    assert "needs a reboot with nosmt=force" in kvmstate("plan", manifest).stdout
     kvmstate.apply(manifest, check=3)
 
 
