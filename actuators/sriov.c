@@ -110,11 +110,16 @@ static int set_count(struct run *r, bool probe)
     return ks_numvfs_set(&r->w, &want, r->err);
 }
 
-static int set_mtu(struct run *r)
+static int set_link(struct run *r)
 {
-    const struct ks_link_want want = {.name = r->seen->name, .stated = KS_LINK_MTU, .mtu = (uint32_t)r->want->mtu};
+    const struct ks_link_want want = {
+        .name = r->seen->name,
+        .stated = (changes(r, "mtu") ? KS_LINK_MTU : 0) | (changes(r, "up") ? KS_LINK_UP : 0),
+        .mtu = (uint32_t)r->want->mtu,
+        .up = true,
+    };
 
-    return ks_link_set(&r->w, &want, r->err);
+    return want.stated ? ks_link_set(&r->w, &want, r->err) : 0;
 }
 
 static int set_all(struct run *r)
@@ -125,7 +130,7 @@ static int set_all(struct run *r)
 
     if (renews && set_count(r, !binds) < 0)
         return -1;
-    if (changes(r, "mtu") && set_mtu(r) < 0)
+    if (set_link(r) < 0)
         return -1;
     for (unsigned i = 0; i < n; i++)
         if (set_vf(r, i, renews && binds) < 0)

@@ -3,7 +3,7 @@
  * SR-IOV. From N to M VFs goes through none, and takes every VF from whoever holds it: a holder that the manifest
  * does not name blocks the step, and so does a guest that runs with one.
  */
-#include "planners/planners.h"
+#include "planners/device.h"
 
 #include <inttypes.h>
 
@@ -138,6 +138,23 @@ static void plan_mtu(struct job *j)
         add(j, "mtu", number(j, j->seen->mtu), number(j, j->want->mtu), pf_impact(j));
 }
 
+/* libvirt hands a guest no VF of a PF that is down. */
+static void plan_up(struct job *j)
+{
+    if (j->seen->up || !j->seen->name)
+        return;
+    for (size_t i = 0; i < j->p->want->guests.n; i++) {
+        const struct ks_guest *guest = (const struct ks_guest *)j->p->want->guests.v[i];
+        for (size_t k = 0; ks_guest_is_wanted(guest) && k < guest->nics.n; k++) {
+            const struct ks_nic *nic = (const struct ks_nic *)guest->nics.v[k];
+            if (nic->vf && nic->vf->pf && ks_seen_pf(j->p->have, nic->vf->pf) == j->seen) {
+                add(j, "up", "false", "true", KS_SAFE);
+                return;
+            }
+        }
+    }
+}
+
 /* ---- attributes ---- */
 
 /* libvirt sets these while a guest has the VF, and puts them back. */
@@ -265,6 +282,7 @@ void ks_plan_sriov(struct ks_planning *p)
         }
         plan_count(&j);
         plan_mtu(&j);
+        plan_up(&j);
         plan_attributes(&j);
         if (j.s)
             ks_step_hold(p, j.s, NULL);
