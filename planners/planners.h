@@ -22,6 +22,7 @@ struct ks_planning {
     const struct ks_plan_options *options;
     struct ks_findings *findings; /* feasibility: what the host cannot satisfy, all of it */
     struct ks_plan *plan;
+    struct ks_wanted_volumes *volumes; /* made when they are first asked for: planners/storage.h */
 };
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a manifest leaves to be worked out, from the manifest itself and the host. */
 #include "planners/device.h"
+#include "planners/storage.h"
 
 /* How a pool's volumes are reached: by its type. The order is that of the pool's own enum names. */
 static const struct {
@@ -22,17 +23,14 @@ static const char *source_type(struct ks_planning *p, const struct ks_pool *pool
     return "volume";
 }
 
-/* As the manifest declares it, else as it is on the host; NULL when neither says. */
-static const char *volume_format(struct ks_planning *p, const char *pool, const char *name,
-                                 const struct ks_obj *seen)
+/* As it is on the host, else as it will be made; NULL when neither is known. */
+static const char *volume_format(struct ks_planning *p, const char *id, const struct ks_obj *seen)
 {
-    const struct ks_pool_volumes *volumes = (const struct ks_pool_volumes *)ks_map_get(&p->want->volumes, pool);
-    const struct ks_obj *wanted = volumes ? ks_map_get(&volumes->volumes, name) : NULL;
-    const struct ks_obj *volume = wanted && ks_has(wanted, "format") ? wanted : seen;
+    const struct ks_wanted_volume *wanted = ks_wanted_volume(p, id);
 
-    if (!volume || !ks_has(volume, "format"))
-        return NULL;
-    return ks_show(p->arena, &volume->kind->fields[ks_row(volume->kind, "format")], volume);
+    if (seen && ks_has(seen, "format"))
+        return ks_show(p->arena, &seen->kind->fields[ks_row(seen->kind, "format")], seen);
+    return wanted ? ks_volume_format(p, wanted) : NULL;
 }
 
 static void resolve_volume(struct ks_planning *p, struct ks_disk *disk)
@@ -60,7 +58,7 @@ static void resolve_volume(struct ks_planning *p, struct ks_disk *disk)
         path = ks_sprintf(p->arena, "%s/%s", pool->path, slash + 1);
     disk->source_type = path ? source_type(p, pool) : "volume";
     disk->source_path = path;
-    disk->source_format = volume_format(p, name, slash + 1, volume);
+    disk->source_format = volume_format(p, disk->volume, volume);
 }
 
 static void resolve_nic(struct ks_planning *p, const struct ks_guest *guest, struct ks_nic *nic)

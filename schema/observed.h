@@ -33,10 +33,15 @@ struct ks_seen_pool {
     const char *path; /* target path, where the type has one */
     bool active, autostart, persistent, owned, protect;
     uint64_t capacity, allocation, available; /* bytes; of active pools */
-    struct ks_map volumes;                    /* of ks_volume; of active pools that the manifest needs */
+    struct ks_map volumes; /* of ks_volume, of active pools that the manifest needs; with size, format and backing
+                              only where the manifest can make a difference to them, else with their path alone */
     bool volumes_known;
     const char *const *owned_volumes; /* names that the ledger lists as made by kvmstate */
     size_t n_owned_volumes;
+    struct ks_strings
+        protected_volumes;            /* of the owned ones: by the ledger, also when the manifest says it no more */
+    struct ks_strings making_volumes; /* of the owned ones: begun by a run that never ended them */
+    bool making;                      /* the pool itself was begun so */
     uint64_t hash;
 };
 

@@ -12,14 +12,14 @@ extern const struct ks_kind ks_auth_kind;
 #define CREATE .flags = KS_F_CREATE
 
 static const struct ks_field source_rows[] = {
-    KS_ROW_STRING(struct ks_pool_source, name, "name", CREATE, .check = ks_check_name,
+    KS_ROW_STRING(struct ks_pool_source, name, "name", CREATE, .check = ks_check_name, .xml = "name",
         .doc = "A volume group's, Ceph pool's or ZFS pool's name."),
-    KS_ROW_STRING(struct ks_pool_source, host, "host", CREATE, .doc = "The server's name or address."),
-    KS_ROW_STRING(struct ks_pool_source, dir, "dir", CREATE, .check = ks_check_path,
+    KS_ROW_STRING(struct ks_pool_source, host, "host", CREATE, .xml = "host/@name", .doc = "The server's name or address."),
+    KS_ROW_STRING(struct ks_pool_source, dir, "dir", CREATE, .check = ks_check_path, .xml = "dir/@path",
         .doc = "The directory that the server exports."),
-    KS_ROW_STRING(struct ks_pool_source, format, "format", CREATE, .doc = "The format, such as nfs or lvm2."),
+    KS_ROW_STRING(struct ks_pool_source, format, "format", CREATE, .xml = "format/@type", .doc = "The format, such as nfs or lvm2."),
     KS_ROW_STRINGS(struct ks_pool_source, devices, "devices", .flags = KS_F_CREATE | KS_F_SET,
-        .check = ks_check_path, .doc = "Block devices that it is made of."),
+        .check = ks_check_path, .xml = "device/@path", .doc = "Block devices that it is made of."),
     KS_ROW_STRINGS(struct ks_pool_source, hosts, "hosts", .flags = KS_F_CREATE | KS_F_SET,
         .doc = "Ceph monitors, as host or host:port."),
     KS_ROW_OBJECT(struct ks_pool_source, auth, struct ks_auth, "auth", &ks_auth_kind, CREATE,
@@ -31,10 +31,10 @@ static const struct ks_kind source_kind = KS_KIND(struct ks_pool_source, source_
 static const struct ks_field pool_rows[] = {
     KS_ROW_ENUM(struct ks_pool, state, "state", &states, .flags = KS_F_RUNTIME,
         .doc = "active, inactive, or absent: removed, its volumes are not."),
-    KS_ROW_ENUM(struct ks_pool, type, "type", &types, CREATE, .doc = "What it is made of."),
-    KS_ROW_STRING(struct ks_pool, path, "path", CREATE, .check = ks_check_path,
+    KS_ROW_ENUM(struct ks_pool, type, "type", &types, CREATE, .xml = "@type", .doc = "What it is made of."),
+    KS_ROW_STRING(struct ks_pool, path, "path", CREATE, .check = ks_check_path, .xml = "target/path",
         .doc = "Where its volumes are found on the host."),
-    KS_ROW_OBJECT(struct ks_pool, source, struct ks_pool_source, "source", &source_kind, CREATE,
+    KS_ROW_OBJECT(struct ks_pool, source, struct ks_pool_source, "source", &source_kind, CREATE, .xml = "source",
         .doc = "Where its storage comes from."),
     KS_ROW_BOOL(struct ks_pool, autostart, "autostart", .flags = KS_F_RUNTIME, .fallback = "false",
         .doc = "Starts with the host."),

@@ -192,12 +192,28 @@ static int mark_listed(struct ks_observing *o, struct domain *domains, size_t n,
     return 0;
 }
 
+/* Storage that is to go may be in use by a guest that nobody names. */
+static bool removes_storage(const struct ks_manifest *want)
+{
+    for (size_t i = 0; i < want->pools.n; i++)
+        if (((const struct ks_pool *)want->pools.v[i])->state != 0)
+            return true;
+    for (size_t i = 0; i < want->volumes.n; i++) {
+        const struct ks_pool_volumes *pool = (const struct ks_pool_volumes *)want->volumes.v[i];
+        for (size_t k = 0; k < pool->volumes.n; k++)
+            if (((const struct ks_volume *)pool->volumes.v[k])->state != 0)
+                return true;
+    }
+    return false;
+}
+
 /* A guest that nobody names is read only where something may depend on it. */
 static bool is_needed(const struct ks_observing *o, const char *name)
 {
     const struct ks_manifest *want = o->want;
 
-    if (!want || o->everything || o->all_guests || (want->defaults && want->defaults->prune))
+    if (!want || o->everything || o->all_guests || (want->defaults && want->defaults->prune) ||
+        removes_storage(want))
         return true;
     if (ks_map_get(&want->guests, name))
         return true;

@@ -150,15 +150,38 @@ static void add_missing(struct ks_observing *o, struct ks_observed *ret, const c
         *ks_vec_add(o->arena, &ret->missing_files) = path;
 }
 
+static void add_missing_base(struct ks_observing *o, struct ks_observed *ret, const char *base)
+{
+    if (base && *base == '/')
+        add_missing(o, ret, base);
+}
+
+static void find_missing_of_volumes(struct ks_observing *o, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < o->want->volumes.n; i++) {
+        const struct ks_pool_volumes *pool = (const struct ks_pool_volumes *)o->want->volumes.v[i];
+        for (size_t k = 0; k < pool->volumes.n; k++) {
+            const struct ks_volume *volume = (const struct ks_volume *)pool->volumes.v[k];
+            add_missing_base(o, ret, volume->backing);
+            add_missing_base(o, ret, volume->clone);
+            if (volume->source)
+                add_missing(o, ret, volume->source->file);
+        }
+    }
+}
+
 /* Only files that the manifest itself names: one stat for each. */
 static void find_missing(struct ks_observing *o, struct ks_observed *ret)
 {
+    find_missing_of_volumes(o, ret);
     for (size_t i = 0; i < o->want->guests.n; i++) {
         const struct ks_guest *guest = (const struct ks_guest *)o->want->guests.v[i];
         for (size_t k = 0; k < guest->disks.n; k++) {
             const struct ks_disk *disk = (const struct ks_disk *)guest->disks.v[k];
             add_missing(o, ret, disk->file);
             add_missing(o, ret, disk->block);
+            add_missing_base(o, ret, disk->backing);
+            add_missing_base(o, ret, disk->clone);
         }
         for (size_t k = 0; k < guest->filesystems.n; k++)
             add_missing(o, ret, ((const struct ks_filesystem *)guest->filesystems.v[k])->source);

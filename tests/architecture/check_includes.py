@@ -15,7 +15,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 LIBRARIES = {
     "libyaml": ("yaml.h",), "libxml2": ("libxml/",), "libvirt": ("libvirt/",), "libpci": ("pci/",),
     "libnl-route": ("netlink/",), "jansson": ("jansson.h",), "libgit2": ("git2.h", "git2/"),
-    "libsystemd": ("systemd/",), "gpgme": ("gpgme.h",),
+    "libsystemd": ("systemd/",), "gpgme": ("gpgme.h",), "nettle": ("nettle/",),
 }
 
 

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "actuators/storage.h"
+
+#include "schema/xml.h"
+
+enum { POOL_ACTIVE };
+
+static const char *id_of(struct ks_acting *a, const struct ks_step *step)
+{
+    return ks_sprintf(a->arena, "pool/%s", step->name);
+}
+
+static const char *type_of(struct ks_acting *a, const struct ks_pool *pool)
+{
+    return ks_show(a->arena, &pool->o.kind->fields[ks_row(pool->o.kind, "type")], &pool->o);
+}
+
+/* ---- its XML ------------------------------------------------------------------------------------------------ */
+
+/* host, host:port, [IPv6]:port */
+static void add_host(struct ks_arena *arena, xmlNode *source, const char *text)
+{
+    xmlNode *host = ks_storage_add(source, "host", NULL);
+    const char *colon = strrchr(text, ':');
+    uint64_t port;
+    size_t n = strlen(text);
+
+    if (colon && (text[0] == '[' ? colon[-1] == ']' : strchr(text, ':') == colon) &&
+        ks_parse_u64(colon + 1, &port) == 0) {
+        ks_xml_set_attr(host, "port", colon + 1);
+        n = (size_t)(colon - text);
+    }
+    if (n > 1 && text[0] == '[' && text[n - 1] == ']')
+        ks_xml_set_attr(host, "name", ks_strndup(arena, text + 1, n - 2));
+    else
+        ks_xml_set_attr(host, "name", ks_strndup(arena, text, n));
+}
+
+static void add_auth(xmlNode *source, const struct ks_auth *auth, const char *type)
+{
+    xmlNode *node = ks_storage_add(source, "auth", NULL);
+
+    ks_xml_set_attr(node, "type", ks_streq(type, "rbd") ? "ceph" : "chap");
+    ks_xml_set_attr(node, "username", auth->user);
+    ks_xml_set_attr(ks_storage_add(node, "secret", NULL), "usage", auth->secret);
+}
+
+static void add_source(struct ks_arena *arena, xmlNode *root, const struct ks_pool_source *from, const char *type)
+{
+    xmlNode *source = ks_storage_add(root, "source", NULL);
+
+    if (!from)
+        return;
+    if (from->host)
+        add_host(arena, source, from->host);
+    for (size_t i = 0; i < from->hosts.n; i++)
+        add_host(arena, source, from->hosts.v[i]);
+    if (from->dir)
+        ks_xml_set_attr(ks_storage_add(source, "dir", NULL), "path", from->dir);
+    for (size_t i = 0; i < from->devices.n; i++)
+        ks_xml_set_attr(ks_storage_add(source, "device", NULL), "path", from->devices.v[i]);
+    if (from->auth)
+        add_auth(source, from->auth, type);
+    if (from->name)
+        (void)ks_storage_add(source, "name", from->name);
+    if (from->format)
+        ks_xml_set_attr(ks_storage_add(source, "format", NULL), "type", from->format);
+}
+
+/* Where the devices of such a pool appear anyway. */
+static const char *default_path(const char *type)
+{
+    if (ks_streq(type, "iscsi") || ks_streq(type, "scsi"))
+        return "/dev/disk/by-path";
+    if (ks_streq(type, "mpath"))
+        return "/dev/mapper";
+    return ks_streq(type, "disk") ? "/dev" : NULL;
+}
+
+static char *make_xml(struct ks_acting *a, const struct ks_pool *want)
+{
+    ks_auto(ks_xml_docp) xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
+    xmlNode *root = xmlNewNode(NULL, BAD_CAST "pool");
+    const char *type = type_of(a, want), *path = want->path ? want->path : default_path(type);
+
+    (void)xmlDocSetRootElement(doc, root);
+    ks_xml_set_attr(root, "type", type);
+    (void)ks_storage_add(root, "name", want->o.key);
+    add_source(a->arena, root, want->source, type);
+    if (path)
+        (void)ks_storage_add(ks_storage_add(root, "target", NULL), "path", path);
+    return ks_xml_text(root);
+}
+
+/* ---- on and off --------------------------------------------------------------------------------------------- */
+
+/*
+ * Directories are made. What a device holds is never overwritten: an empty one is formatted, and only where
+ * starting as it is did not do.
+ */
+static int start(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr pool, const char *type,
+                 bool build, struct ks_error *err)
+{
+    const bool folder = ks_streq(type, "dir") || ks_streq(type, "netfs");
+    const bool device = ks_streq(type, "fs") || ks_streq(type, "logical") || ks_streq(type, "disk");
+
+    if (virStoragePoolIsActive(pool) == 1)
+        return 0;
+    ks_tell(a, step, "activating", -1);
+    if (build && folder && KS_STORAGE_TRY(a, virStoragePoolBuild(pool, 0)) < 0)
+        return ks_fail_virt(err, "make the directory of pool %s", step->name);
+    if (KS_STORAGE_TRY(a, virStoragePoolCreate(pool, 0)) == 0)
+        return 0;
+    if (build && device && KS_STORAGE_TRY(a, virStoragePoolBuild(pool, VIR_STORAGE_POOL_BUILD_NO_OVERWRITE)) == 0 &&
+        KS_STORAGE_TRY(a, virStoragePoolCreate(pool, 0)) == 0)
+        return 0;
+    return ks_fail_virt(err, "activate pool %s", step->name);
+}
+
+static int set_autostart(virStoragePoolPtr pool, bool wanted, struct ks_error *err)
+{
+    int have = 0;
+
+    if (virStoragePoolGetAutostart(pool, &have) < 0)
+        return ks_fail_virt(err, "read whether pool %s starts with the host", virStoragePoolGetName(pool));
+    if ((have != 0) == wanted)
+        return 0;
+    if (virStoragePoolSetAutostart(pool, wanted) < 0 || virStoragePoolGetAutostart(pool, &have) < 0)
+        return ks_fail_virt(err, "set whether pool %s starts with the host", virStoragePoolGetName(pool));
+    if ((have != 0) != wanted)
+        return ks_fail(err, KS_E_VERIFY, KS_NOWHERE, "pool %s: autostart reads back as %s",
+                       virStoragePoolGetName(pool), have ? "true" : "false");
+    return 0;
+}
+
+static int check_active(virStoragePoolPtr pool, bool wanted, struct ks_error *err)
+{
+    const int active = virStoragePoolIsActive(pool);
+
+    if (active < 0)
+        return ks_fail_virt(err, "ask whether pool %s is active", virStoragePoolGetName(pool));
+    if ((active == 1) != wanted)
+        return ks_fail(err, KS_E_VERIFY, KS_NOWHERE, "pool %s reads back as %s", virStoragePoolGetName(pool),
+                       active ? "active" : "inactive");
+    return 0;
+}
+
+/* ---- steps -------------------------------------------------------------------------------------------------- */
+
+static bool wants_active(const struct ks_pool *want)
+{
+    return !ks_has(&want->o, "state") || want->state == POOL_ACTIVE;
+}
+
+static int make_pool(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr pool, struct ks_error *err)
+{
+    const struct ks_pool *want = (const struct ks_pool *)step->want;
+
+    if (wants_active(want) && start(a, step, pool, type_of(a, want), true, err) < 0)
+        return -1;
+    if (ks_has(&want->o, "autostart") && set_autostart(pool, want->autostart, err) < 0)
+        return -1;
+    if (check_active(pool, wants_active(want), err) < 0)
+        return -1;
+    if (want->protect && ks_storage_protect(a, id_of(a, step), true, err) < 0)
+        return -1;
+    return ks_storage_made(a, id_of(a, step), err);
+}
+
+static int create(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
+{
+    ks_auto(ks_poolp) virStoragePoolPtr pool = NULL;
+    char *xml;
+
+    if (ks_storage_pool(a, step->name, &pool, err) < 0)
+        return -1;
+    if (pool)
+        return ks_fail(err, KS_E_STALE, step->at, "pool %s was not there when this was planned", step->name);
+    *ret = KS_WOULD_CHANGE;
+    if (a->dry_run)
+        return 0;
+    ks_tell(a, step, "defining", -1);
+    if (ks_storage_own(a, id_of(a, step), true, err) < 0)
+        return -1;
+    xml = make_xml(a, (const struct ks_pool *)step->want);
+    pool = virStoragePoolDefineXML(a->conn, xml, 0);
+    xmlFree(xml);
+    if (!pool)
+        (void)ks_fail_virt(err, "define pool %s", step->name);
+    if (!pool || make_pool(a, step, pool, err) < 0) {
+        /* It was not there before: what did not come to be whole goes again; its directory and data stay. */
+        if (!pool || (virStoragePoolIsActive(pool) != 1 && virStoragePoolUndefine(pool) == 0))
+            (void)ks_storage_disown(a, id_of(a, step), NULL);
+        return -1;
+    }
+    *ret = KS_CHANGED;
+    return 0;
+}
+
+static const struct ks_plan_field *field_of(const struct ks_step *step, const char *path)
+{
+    for (size_t i = 0; i < step->fields.n; i++)
+        if (ks_streq(step->fields.v[i].path, path))
+            return &step->fields.v[i];
+    return NULL;
+}
+
+static int stop(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr pool, struct ks_error *err)
+{
+    ks_tell(a, step, "deactivating", -1);
+    if (virStoragePoolIsActive(pool) == 1 && KS_STORAGE_TRY(a, virStoragePoolDestroy(pool)) < 0)
+        return ks_fail_virt(err, "deactivate pool %s", step->name);
+    return 0;
+}
+
+static int change(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
+{
+    ks_auto(ks_poolp) virStoragePoolPtr pool = NULL;
+    const struct ks_pool *want = (const struct ks_pool *)step->want, *have = (const struct ks_pool *)step->have;
+    const struct ks_plan_field *state = field_of(step, "state"), *autostart = field_of(step, "autostart");
+    const bool active = state ? ks_streq(state->to, "active") : have->state == POOL_ACTIVE;
+
+    if (ks_storage_pool(a, step->name, &pool, err) < 0)
+        return -1;
+    if (!pool)
+        return ks_fail(err, KS_E_STALE, step->at, "pool %s is gone since this was planned", step->name);
+    *ret = KS_WOULD_CHANGE;
+    if (a->dry_run)
+        return 0;
+    if (state && active && start(a, step, pool, type_of(a, have), step->reason != NULL, err) < 0)
+        return -1;
+    if (state && !active && stop(a, step, pool, err) < 0)
+        return -1;
+    if (autostart && set_autostart(pool, ks_streq(autostart->to, "true"), err) < 0)
+        return -1;
+    if (check_active(pool, active, err) < 0)
+        return -1;
+    (void)want;
+    *ret = KS_CHANGED;
+    return ks_storage_made(a, id_of(a, step), err);
+}
+
+static int mark(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
+{
+    const struct ks_pool *want = (const struct ks_pool *)step->want;
+
+    *ret = a->dry_run ? KS_WOULD_CHANGE : KS_CHANGED;
+    if (ks_storage_own(a, id_of(a, step), false, err) < 0)
+        return -1;
+    if (!ks_stated(&want->o, "protect"))
+        return 0;
+    return ks_storage_protect(a, id_of(a, step), want->protect, err);
+}
+
+static int remove_pool(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
+{
+    ks_auto(ks_poolp) virStoragePoolPtr pool = NULL, left = NULL;
+
+    if (ks_storage_pool(a, step->name, &pool, err) < 0)
+        return -1;
+    *ret = !pool ? KS_NOOP : KS_WOULD_CHANGE;
+    if (!pool)
+        return ks_storage_disown(a, id_of(a, step), err);
+    if (a->dry_run)
+        return 0;
+    if (stop(a, step, pool, err) < 0)
+        return -1;
+    if (virStoragePoolIsPersistent(pool) == 1 && KS_STORAGE_TRY(a, virStoragePoolUndefine(pool)) < 0)
+        return ks_fail_virt(err, "undefine pool %s", step->name);
+    if (ks_storage_pool(a, step->name, &left, err) < 0)
+        return -1;
+    if (left)
+        return ks_fail(err, KS_E_VERIFY, KS_NOWHERE, "pool %s is still there", step->name);
+    *ret = KS_CHANGED;
+    return ks_storage_disown(a, id_of(a, step), err);
+}
+
+int ks_act_pool(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
+{
+    int r;
+
+    if (step->action == KS_ACT_DELETE)
+        r = remove_pool(a, step, ret, err);
+    else if (step->action == KS_ACT_MARK)
+        r = mark(a, step, ret, err);
+    else
+        r = step->verb == KS_CREATE ? create(a, step, ret, err) : change(a, step, ret, err);
+    return r < 0 ? ks_wrap(err, "in pool %s", step->name) : 0;
+}

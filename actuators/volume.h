@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside actuators/: the parts of the volume's actuator. */
+#pragma once
+
+#include "actuators/storage.h"
+
+/* The pool of a step's volume; NULL in a dry run alone, where it may be yet to be made. */
+int ks_volume_pool(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr *ret, struct ks_error *err);
+/* Makes it: empty, as a layer, as a copy, from a file. What a killed run left half done is made anew. */
+int ks_volume_create(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err);
+/* KS_E_VERIFY when it is smaller than this (formats round up). */
+int ks_volume_verify_size(struct ks_acting *a, virStorageVolPtr volume, uint64_t size, struct ks_error *err);
