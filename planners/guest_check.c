@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whether this host can satisfy a guest: all of it is said at once, before anything changes. */
 #include "planners/guest.h"
+#include "planners/storage.h"
 
 #include <inttypes.h>
 
@@ -25,13 +26,6 @@ static bool is_file_missing(const struct ks_observed *have, const char *path)
     return false;
 }
 
-static bool volume_declared(const struct ks_manifest *want, const char *pool, const char *name)
-{
-    const struct ks_pool_volumes *volumes = (const struct ks_pool_volumes *)ks_map_get(&want->volumes, pool);
-
-    return volumes && ks_map_get(&volumes->volumes, name);
-}
-
 static void check_volume(struct ks_planning *p, const struct ks_guest *guest, const struct ks_disk *disk)
 {
     const char *slash = strchr(disk->volume, '/');
@@ -39,14 +33,16 @@ static void check_volume(struct ks_planning *p, const struct ks_guest *guest, co
     const struct ks_seen_pool *seen = ks_seen_pool(p->have, pool);
     const struct ks_loc at = ks_at(&disk->o, "volume");
 
-    /* A size on the disk declares the volume in place. */
-    if (ks_has(&disk->o, "size") || volume_declared(p->want, pool, slash + 1)) {
+    /* Under `volumes`, or in place. */
+    if (ks_wanted_volume(p, disk->volume)) {
         if (!seen && !ks_map_get(&p->want->pools, pool))
             (void)complain(p, guest, at, "disk %s: there is no pool '%s', neither in the manifest nor on the host",
                            disk->o.key, pool);
         return;
     }
-    if (!seen && !ks_map_get(&p->want->pools, pool))
+    if (ks_pools_unknown(p))
+        (void)complain(p, guest, at, "disk %s: pools could not be read: %s", disk->o.key, ks_pools_unknown(p));
+    else if (!seen && !ks_map_get(&p->want->pools, pool))
         (void)complain(p, guest, at, "disk %s: there is no pool '%s', neither in the manifest nor on the host",
                        disk->o.key, pool);
     else if (seen && seen->volumes_known && !ks_map_get(&seen->volumes, slash + 1))

@@ -143,9 +143,13 @@ void ks_plan_pools(struct ks_planning *p)
     for (size_t i = 0; i < p->want->pools.n; i++) {
         const struct ks_pool *want = (const struct ks_pool *)p->want->pools.v[i];
         const struct ks_seen_pool *seen = ks_seen_pool(p->have, want->o.key);
-        if (is_absent(want))
+        const char *unknown = ks_pools_unknown(p);
+        if (is_absent(want) && !unknown)
             continue;
-        if (!seen)
+        if (unknown)
+            ks_step_block(p, add(p, want->o.key, want, NULL, NULL, KS_CHANGE, KS_ACT_DEFINE),
+                          "pools could not be read: %s", unknown);
+        else if (!seen)
             plan_creation(p, want);
         else if (seen->unknown || !seen->config)
             ks_step_block(p, add(p, want->o.key, want, seen, NULL, KS_CHANGE, KS_ACT_DEFINE),

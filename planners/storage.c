@@ -218,6 +218,14 @@ const char *ks_volume_format(struct ks_planning *p, const struct ks_wanted_volum
     return seen && ks_has(&seen->o, "format") ? ks_show(p->arena, row(&seen->o, "format"), &seen->o) : NULL;
 }
 
+const char *ks_pools_unknown(const struct ks_planning *p)
+{
+    for (size_t i = 0; i < p->have->unknown.n; i++)
+        if (ks_starts(p->have->unknown.v[i], "pools: "))
+            return p->have->unknown.v[i] + strlen("pools: ");
+    return NULL;
+}
+
 bool ks_is_among(const struct ks_strings *list, const char *text)
 {
     for (size_t i = 0; i < list->n; i++)

@@ -35,6 +35,8 @@ const char *ks_volume_format(struct ks_planning *p, const struct ks_wanted_volum
 const char *ks_pool_type(struct ks_planning *p, const char *pool);
 /* Files in a file system, where what is not written takes no room. */
 bool ks_pool_has_files(struct ks_planning *p, const char *pool);
+/* Why no pool of this host could be read, or NULL: then nothing is known to be absent. */
+const char *ks_pools_unknown(const struct ks_planning *p);
 bool ks_is_among(const struct ks_strings *list, const char *text);
 
 /*

@@ -404,9 +404,15 @@ static void plan_pruned(struct ks_planning *p, const struct ks_seen_pool *pool)
 void ks_plan_volumes(struct ks_planning *p)
 {
     const struct ks_wanted_volumes *all = ks_wanted_volumes(p);
+    const char *unknown = ks_pools_unknown(p);
 
-    for (size_t i = 0; i < all->n; i++)
-        plan_wanted(p, &all->v[i]);
+    for (size_t i = 0; i < all->n; i++) {
+        struct job j = {.p = p, .wanted = &all->v[i], .id = all->v[i].id};
+        if (unknown)
+            ks_step_block(p, add(&j, NULL, KS_CHANGE, KS_ACT_DEFINE), "pools could not be read: %s", unknown);
+        else
+            plan_wanted(p, &all->v[i]);
+    }
     for (size_t i = 0; i < p->have->pools.n && ks_prunes(p); i++)
         plan_pruned(p, &p->have->pools.v[i]);
     ks_plan_pool_deletions(p);
