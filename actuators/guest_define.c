@@ -98,7 +98,6 @@ static int remember_pending(struct ks_acting *a, const struct ks_step *step, vir
                             const struct ks_changes *changes, struct ks_error *err)
 {
     struct ks_text list = {.arena = a->arena};
-    ks_auto(ks_freep) char *boot = NULL;
     char *boot_id;
 
     if (!virDomainIsActive(domain))
