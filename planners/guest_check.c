@@ -219,8 +219,26 @@ static void check_files(struct ks_planning *p, const struct ks_guest *guest)
     }
 }
 
+/* What the manifest can say and nothing carries out is refused: silence would pass for consent. */
+static void check_supported(struct ks_planning *p, const struct ks_guest *guest)
+{
+    const struct ks_obj *numa = guest->numa ? &guest->numa->o : NULL;
+
+    if (ks_has(numa, "placement") && guest->numa->placement == KS_PLACEMENT_AUTO)
+        (void)ks_report(p->findings, KS_E_UNSUPPORTED, ks_at(numa, "placement"),
+                        "guest %s: automatic placement is not carried out yet: state nodes, cells and pinning",
+                        guest->o.key);
+    if (ks_has(&guest->o, "cloud-init"))
+        (void)ks_report(p->findings, KS_E_UNSUPPORTED, ks_at(&guest->o, "cloud-init"),
+                        "guest %s: cloud-init seeds are not made yet: state the ISO as a disk", guest->o.key);
+    if (ks_has(&guest->o, "wait-for"))
+        (void)ks_report(p->findings, KS_E_UNSUPPORTED, ks_at(&guest->o, "wait-for"),
+                        "guest %s: nothing waits for an address yet", guest->o.key);
+}
+
 void ks_guest_check(struct ks_planning *p, const struct ks_guest *want, const struct ks_seen_guest *seen)
 {
+    check_supported(p, want);
     check_origins(p, want, seen);
     check_disks(p, want);
     check_nics(p, want);

@@ -63,6 +63,8 @@ int ks_command_validate(const struct ks_options *options, struct ks_arena *arena
         list_files(&s, &files, &err) < 0) {
         status = ks_print_fatal(options, &err);
     } else {
+        if (files.n == 0)
+            (void)ks_report(&s.findings, KS_E_NOT_FOUND, KS_NOWHERE, "there is no manifest here");
         check_files(&s, &files);
         print_result(&s, &files);
         status = s.findings.n_errors > 0 ? KS_EXIT_FAILED : KS_EXIT_OK;
