@@ -7,7 +7,8 @@ typedef void ks_plan_fn(struct ks_planning *p);
 
 /*
  * In the order in which a host is built up; ties in the plan follow it. `reads`: the observations (as
- * ks_observed.unknown names them) that a kind is planned from.
+ * ks_observed.unknown names them) that a kind is planned from. Pools say of each pool and volume what could not be
+ * read.
  */
 static const struct {
     const char *name;
@@ -19,8 +20,8 @@ static const struct {
     {"sriov", ks_plan_sriov, "devices links guests"},
     {"bridge", ks_plan_bridges, "links guests"},
     {"secret", ks_plan_secrets, "secrets"},
-    {"pool", ks_plan_pools, "pools guests"},
-    {"volume", ks_plan_volumes, "pools guests"},
+    {"pool", ks_plan_pools, "guests"},
+    {"volume", ks_plan_volumes, "guests"},
     {"network", ks_plan_networks, "networks guests"},
     {"guest", ks_plan_guests, "guests pools networks secrets links hugepages devices capabilities"},
 };

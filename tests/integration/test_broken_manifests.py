@@ -47,7 +47,6 @@ FAULTS = [
     ("multicast mac", GUEST + "    nics:\n      lan: {bridge: br0, mac: ^01:00:5e:00:00:01}\n", ""),
     ("vlan too large", GUEST + "    nics:\n      lan: {bridge: br0, vlan: ^4095}\n", "4094"),
     ("nic on two things", GUEST + "    nics:\n      ^lan: {bridge: br0, network: n}\n", ""),
-    ("nic on nothing", GUEST + "    nics:\n      ^lan: {model: virtio}\n", ""),
     ("interface name too long", GUEST + "    nics:\n      lan: {bridge: ^abcdefghijklmnop}\n", "15"),
     ("disk of two sources", GUEST + "    disks:\n      ^vda: {file: /a, block: /b}\n", ""),
     ("disk target", GUEST + "    disks:\n      ^disk0: {file: /a}\n", ""),
