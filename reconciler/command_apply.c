@@ -8,12 +8,17 @@
 #include "reconciler/report.h"
 #include "reconciler/saved.h"
 
+enum { ROUNDS = 3 };
+
 struct apply {
     const struct ks_options *options;
     struct ks_session s;
     struct ks_plan_options plan_options;
-    struct ks_saved saved; /* .root NULL: there is none */
-    struct ks_planned first, after;
+    struct ks_saved saved;          /* .root NULL: there is none */
+    struct ks_planned initial;      /* what the run began with */
+    struct ks_planned first, after; /* before and after the round that is carried out, or was */
+    bool changed;                   /* something was done in an earlier round */
+    json_t *results;                /* of all rounds */
     struct ks_execution x;
     struct ks_arena *results_arena;
     struct ks_journal *journal;
@@ -169,7 +174,9 @@ static int verify(struct apply *a, struct ks_error *err)
     a->s.findings = (struct ks_findings){.arena = a->s.arena};
     a->after.arena = a->first.arena;
     a->after.want = ks_session_manifest(&a->s, a->after.arena);
-    if (!a->after.want || ks_session_plan(&a->s, &a->plan_options, &a->after, err) < 0)
+    if (!a->after.want)
+        return ks_fail(err, KS_E_BUG, KS_NOWHERE, "the manifest that was applied cannot be loaded again");
+    if (ks_session_plan(&a->s, &a->plan_options, &a->after, err) < 0)
         return -1;
     if (a->after.plan)
         a->unmet = ks_unmet(a->s.arena, &a->x, a->after.plan);
@@ -184,10 +191,8 @@ static bool is_listed(const struct ks_strings *ids, const char *id)
     return false;
 }
 
-static int end_journal(struct apply *a, int status, struct ks_error *err)
+static int journal_round(struct apply *a, struct ks_error *err)
 {
-    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
-
     for (size_t i = 0; i < a->x.plan->n; i++) {
         const struct ks_step_result *r = &a->x.results[i];
         const bool holds = r->status == KS_STEP_DONE && a->after.plan && !is_listed(&a->unmet, r->step->id);
@@ -196,11 +201,23 @@ static int end_journal(struct apply *a, int status, struct ks_error *err)
         if (holds && ks_journal_add(a->journal, "verified", r->step->id, NULL, err) < 0)
             return -1;
     }
+    return 0;
+}
+
+static int end_journal(struct apply *a, int status, struct ks_error *err)
+{
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+
     return ks_journal_add(a->journal, "end", NULL, ks_sprintf(arena, "status %d", status), err);
 }
 
 /* ---- results
  * ----------------------------------------------------------------------------------------------------- */
+
+static bool has_changed(const struct apply *a)
+{
+    return a->changed || ks_execution_changed(&a->x);
+}
 
 static int exit_status(const struct apply *a)
 {
@@ -208,7 +225,7 @@ static int exit_status(const struct apply *a)
     const struct ks_planned *last = a->after.plan ? &a->after : &a->first;
 
     if (n[KS_STEP_FAILED] + n[KS_STEP_SKIPPED] + n[KS_STEP_CANCELLED] > 0 || a->x.journal_problem)
-        return ks_execution_changed(&a->x) ? KS_EXIT_PARTLY : KS_EXIT_FAILED;
+        return has_changed(a) ? KS_EXIT_PARTLY : KS_EXIT_FAILED;
     if (a->unmet.n > 0)
         return KS_EXIT_PARTLY;
     if (last->counts.held + last->counts.blocked + last->have.unknown.n + n[KS_STEP_PENDING] > 0)
@@ -224,7 +241,7 @@ static void set(json_t *object, const char *key, json_t *value)
 
 static void print_json(const struct apply *a, int status)
 {
-    const struct ks_report first = {.plan = a->first.plan, .have = &a->first.have, .commit = a->s.commit};
+    const struct ks_report first = {.plan = a->initial.plan, .have = &a->initial.have, .commit = a->s.commit};
     const struct ks_report after = {.plan = a->after.plan, .have = &a->after.have, .commit = a->s.commit};
     json_t *json = json_object(), *unmet = json_array();
 
@@ -232,10 +249,9 @@ static void print_json(const struct apply *a, int status)
     set(json, "host", json_string(a->s.host));
     set(json, "status", json_integer(status));
     set(json, "dry_run", json_boolean(a->options->dry_run));
-    if (a->first.plan)
+    if (a->initial.plan)
         set(json, "plan", ks_report_json(&first));
-    if (a->x.results)
-        set(json, "results", ks_report_results_json(&a->x));
+    set(json, "results", json_incref(a->results));
     if (a->after.plan)
         set(json, "after", ks_report_json(&after));
     for (size_t i = 0; i < a->unmet.n; i++)
@@ -274,24 +290,74 @@ static void print_result(const struct apply *a)
     fputs(ks_text_str(&text), stdout);
 }
 
+/* Carries out a->first, looks at the host again, and tells the journal what holds. */
+static int go_round(struct apply *a, struct ks_error *err)
+{
+    json_t *results;
+    int failed;
+
+    execute(a);
+    results = ks_report_results_json(&a->x);
+    if (json_array_extend(a->results, results) < 0)
+        abort();
+    json_decref(results);
+    failed = a->options->dry_run ? 0 : verify(a, err);
+    if (a->after.want && !a->after.plan) /* the host as it is now cannot be planned for */
+        ks_print_findings(&a->s);
+    if (a->journal && !a->x.journal_problem && !failed)
+        failed = journal_round(a, err);
+    return failed;
+}
+
+/*
+ * The host moved between being observed and being changed: by somebody else, or by a request that a killed run had
+ * left with libvirt's daemon. A saved plan is for the host as it was; any other is made anew.
+ */
+static bool is_outrun(const struct apply *a)
+{
+    bool stale = false;
+
+    if (a->saved.root || a->options->dry_run || cancelled || a->x.journal_problem || !a->after.plan)
+        return false;
+    for (size_t i = 0; i < a->x.plan->n; i++)
+        stale = stale || (a->x.results[i].status == KS_STEP_FAILED && a->x.results[i].code == KS_E_STALE);
+    return stale && a->after.counts.ready > 0;
+}
+
+static void begin_next_round(struct apply *a)
+{
+    const struct ks_report_style style = style_of(a);
+    struct ks_text text = {.arena = a->s.arena};
+
+    a->changed = has_changed(a);
+    ks_text_add(&text, "\n");
+    ks_report_result(&text, &a->x, NULL, &style);
+    ks_text_add(&text, "\nThe host changed meanwhile. Planned again:\n\n");
+    a->first = a->after;
+    a->after = (struct ks_planned){0};
+    ks_report_steps(&text, a->first.plan, &style, NULL, NULL);
+    if (speaks(a))
+        fputs(ks_text_str(&text), stdout);
+}
+
 /* Something to do: carry it out, look again, and say how it went. */
 static int carry_out(struct apply *a, struct ks_error *err)
 {
     struct ks_error journal_err = {0};
-    int status;
+    int status, failed;
 
     if (!a->options->dry_run && begin_journal(a, err) < 0)
         return ks_print_error(a->options, err);
-    execute(a);
-    if (!a->options->dry_run && verify(a, err) < 0) {
-        ks_print_findings(&a->s);
-        status = ks_execution_changed(&a->x) ? KS_EXIT_PARTLY : KS_EXIT_FAILED;
-        (void)ks_print_error(a->options, err);
-    } else {
-        status = exit_status(a);
+    failed = go_round(a, err);
+    for (unsigned round = 1; round < ROUNDS && !failed && is_outrun(a); round++) {
+        begin_next_round(a);
+        failed = go_round(a, err);
     }
-    if (a->after.want && !a->after.plan) { /* the host as it is now cannot be planned for */
-        ks_print_findings(&a->s);
+    status = exit_status(a);
+    if (failed) {
+        (void)ks_print_error(a->options, err);
+        status = has_changed(a) ? KS_EXIT_PARTLY : KS_EXIT_FAILED;
+    } else if (a->after.want && !a->after.plan) {
         status = KS_EXIT_PARTLY;
     }
     print_result(a);
@@ -318,6 +384,7 @@ static int run(struct apply *a, struct ks_error *err)
     if (!prepared)
         return ks_print_fatal(a->options, err);
     if (a->first.plan) {
+        a->initial = a->first;
         print_plan(a);
         a->x.plan = a->first.plan;
         if (a->first.counts.ready > 0)
@@ -353,11 +420,13 @@ int ks_command_apply(const struct ks_options *options, struct ks_arena *arena)
         ks_error_done(&err);
         return status;
     }
+    a.results = json_array();
     catch_signals();
     status = run(&a, &err);
     ks_error_done(&err);
     ks_journal_close(a.journal);
     ks_saved_done(&a.saved);
+    json_decref(a.results);
     ks_session_close(&a.s);
     ks_closep(&a.lock);
     return ks_finish_output(status);

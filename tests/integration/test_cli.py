@@ -206,6 +206,24 @@ def test_an_end_on_request(desired, host):
                          for name, g in guests.items()}).apply("--allow", "delete,restart")
 
 
+def test_the_host_moves_while_it_is_changed(desired, host):
+    """What appears between observing and changing, as a killed run's last request does, is planned for anew."""
+    deaf = {f"g{i}": DEAF for i in range(4)}
+    desired.want(guests=deaf).apply()
+    stopped = {name: {**g, "state": "stopped", "shutdown": {"timeout": "4s", "then": "destroy"}}
+               for name, g in deaf.items()}
+    desired.want(guests={**stopped, "z": {**SMALL, "title": "wanted"}})
+    with start_apply(desired, host, "--allow", "restart", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(2)
+        host.conn.defineXML("<domain type='qemu'><name>z</name><memory unit='MiB'>64</memory>"
+                            "<os><type machine='q35'>hvm</type></os></domain>")
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert "was not there when this was planned" in out and "The host changed meanwhile. Planned again:" in out
+    assert "<title>wanted</title>" in host.xml("z")
+    desired.settled()
+
+
 def test_what_a_killed_run_was_in_is_told_once(desired, host):
     desired.want(guests={"a": SMALL}).apply()
     host.exec("sh", "-c", """echo '{"run":"r","event":"started","step":"guest/a"}' >> /var/lib/kvmstate/journal.jsonl
