@@ -16,7 +16,6 @@ void ks_guest_doc_done(struct ks_guest_doc *d);
  */
 int ks_guest_doc_read(struct ks_acting *a, virDomainPtr domain, unsigned flags, const struct ks_guest *want,
                       struct ks_guest_doc *ret, struct ks_error *err);
-const struct ks_change *ks_find_change(const struct ks_changes *changes, const char *path);
 
 int ks_guest_lookup(struct ks_acting *a, const char *name, virDomainPtr *ret, struct ks_error *err);
 /* virDomainState, or -1. */

@@ -23,7 +23,7 @@ static int define(struct ks_acting *a, xmlDoc *doc, struct ks_error *err)
 static int pick(const struct ks_step *step, const struct ks_plan_field *field, const struct ks_changes *changes,
                 const struct ks_change **ret, struct ks_error *err)
 {
-    const struct ks_change *change = ks_find_change(changes, field->path);
+    const struct ks_change *change = ks_changes_find(changes, field->path);
 
     *ret = change;
     if (!change || (change->op == field->op && ks_streq(change->from, field->from)))
@@ -57,7 +57,7 @@ static int verify(struct ks_acting *a, const struct ks_step *step, virDomainPtr 
     if (ks_guest_doc_read(a, domain, VIR_DOMAIN_XML_INACTIVE, (const struct ks_guest *)step->want, &d, err) < 0)
         return -1;
     for (size_t i = 0; i < step->fields.n; i++) {
-        const struct ks_change *left = ks_find_change(&d.changes, step->fields.v[i].path);
+        const struct ks_change *left = ks_changes_find(&d.changes, step->fields.v[i].path);
         if (left && step->fields.v[i].define)
             return ks_fail(err, KS_E_VERIFY, KS_NOWHERE, "guest %s: %s was set to %s and reads back as %s",
                            step->name, left->path, left->to ? left->to : "unset",
@@ -104,7 +104,7 @@ static int remember_pending(struct ks_acting *a, const struct ks_step *step, vir
         return 0;
     for (size_t i = 0; i < step->fields.n; i++) {
         const struct ks_plan_field *field = &step->fields.v[i];
-        const struct ks_change *change = ks_find_change(changes, field->path);
+        const struct ks_change *change = ks_changes_find(changes, field->path);
         if (change && ks_change_row(change)->flags & KS_F_OPAQUE && field->impact == KS_RESTART)
             ks_text_addf(&list, "%s%s", list.n ? "," : "", field->path);
     }

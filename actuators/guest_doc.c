@@ -25,14 +25,6 @@ int ks_guest_doc_read(struct ks_acting *a, virDomainPtr domain, unsigned flags, 
     return 0;
 }
 
-const struct ks_change *ks_find_change(const struct ks_changes *changes, const char *path)
-{
-    for (size_t i = 0; i < changes->n; i++)
-        if (ks_streq(changes->v[i].path, path))
-            return &changes->v[i];
-    return NULL;
-}
-
 int ks_guest_lookup(struct ks_acting *a, const char *name, virDomainPtr *ret, struct ks_error *err)
 {
     *ret = virDomainLookupByName(a->conn, name);

@@ -142,7 +142,7 @@ static int pick(struct live *l, struct ks_error *err)
 {
     for (size_t i = 0; i < l->step->fields.n; i++) {
         const struct ks_plan_field *field = &l->step->fields.v[i];
-        const struct ks_change *change = field->live ? ks_find_change(&l->d.changes, field->path) : NULL;
+        const struct ks_change *change = field->live ? ks_changes_find(&l->d.changes, field->path) : NULL;
         const char *from = field->live_from ? field->live_from : field->from;
         if (!change)
             continue;
@@ -160,7 +160,7 @@ static void pick_opaque(struct live *l, const struct ks_changes *config)
 {
     for (size_t i = 0; i < l->step->fields.n; i++) {
         const struct ks_plan_field *field = &l->step->fields.v[i];
-        const struct ks_change *change = field->live ? ks_find_change(config, field->path) : NULL;
+        const struct ks_change *change = field->live ? ks_changes_find(config, field->path) : NULL;
         if (change && ks_change_row(change)->flags & KS_F_OPAQUE)
             *ks_vec_add(l->a->arena, &l->picks) = change;
     }
@@ -184,7 +184,7 @@ static int settle(struct live *l, struct ks_error *err)
         if (ks_guest_doc_read(l->a, l->domain, 0, (const struct ks_guest *)l->step->want, &now, err) < 0)
             return -1;
         for (size_t i = 0; i < l->picks.n; i++) {
-            const struct ks_change *change = ks_find_change(&now.changes, l->picks.v[i]->path);
+            const struct ks_change *change = ks_changes_find(&now.changes, l->picks.v[i]->path);
             if (change && is_request(l->picks.v[i]))
                 left = change;
             else if (change && !ks_live_is_settled(change, &l->a->have->cpus))

@@ -74,20 +74,12 @@ static int define(struct ks_acting *a, xmlDoc *doc, struct ks_error *err)
     return network ? 0 : ks_fail_virt(err, "define the network");
 }
 
-const struct ks_change *ks_network_find(const struct ks_changes *changes, const char *path)
-{
-    for (size_t i = 0; i < changes->n; i++)
-        if (ks_streq(changes->v[i].path, path))
-            return &changes->v[i];
-    return NULL;
-}
-
 /* What is as planned is left alone; what is neither as it was nor as it will be makes the plan stale. */
 static int patch(const struct ks_step *step, struct ks_network_doc *d, bool *ret_changed, struct ks_error *err)
 {
     for (size_t i = 0; i < step->fields.n; i++) {
         const struct ks_plan_field *field = &step->fields.v[i];
-        const struct ks_change *change = field->define ? ks_network_find(&d->changes, field->path) : NULL;
+        const struct ks_change *change = field->define ? ks_changes_find(&d->changes, field->path) : NULL;
         if (!change)
             continue;
         if (change->op != field->op || !ks_streq(change->from, field->from))
@@ -105,7 +97,7 @@ int ks_network_verify(const struct ks_step *step, const struct ks_network_doc *d
 {
     for (size_t i = 0; i < step->fields.n; i++) {
         const struct ks_plan_field *field = &step->fields.v[i];
-        const struct ks_change *left = ks_network_find(&d->changes, field->path);
+        const struct ks_change *left = ks_changes_find(&d->changes, field->path);
         if (left && (live ? field->live : field->define))
             return ks_fail(err, KS_E_VERIFY, KS_NOWHERE, "network %s: %s was set to %s and reads back as %s",
                            step->name, left->path, left->to ? left->to : "unset",

@@ -14,7 +14,6 @@ void ks_network_doc_done(struct ks_network_doc *d);
 /* flags: VIR_NETWORK_XML_INACTIVE, or 0 for the running network. */
 int ks_network_doc_read(struct ks_acting *a, virNetworkPtr network, unsigned flags, const struct ks_obj *want,
                         struct ks_network_doc *ret, struct ks_error *err);
-const struct ks_change *ks_network_find(const struct ks_changes *changes, const char *path);
 /* No field of the step that was written (to the running network: `live`) is still different. */
 int ks_network_verify(const struct ks_step *step, const struct ks_network_doc *d, bool live, struct ks_error *err);
 

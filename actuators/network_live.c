@@ -87,7 +87,7 @@ static int patch(const struct ks_step *step, const struct ks_network_doc *d, boo
 {
     for (size_t i = 0; i < step->fields.n; i++) {
         const struct ks_change *change =
-            step->fields.v[i].live ? ks_network_find(&d->changes, step->fields.v[i].path) : NULL;
+            step->fields.v[i].live ? ks_changes_find(&d->changes, step->fields.v[i].path) : NULL;
         if (!change)
             continue;
         *ret_any = true;

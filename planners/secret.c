@@ -1,33 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Secrets: that a value differs is planned and shown, never the value. */
-#include "planners/planners.h"
+#include "planners/thing.h"
 
 #define HIDDEN "(secret)"
 
 struct job {
-    struct ks_planning *p;
+    struct ks_thing t;
     const struct ks_secret *want;
     const struct ks_seen_secret *seen;
-    const char *name;
-    struct ks_step *main;
 };
 
-static struct ks_step *add_step(struct job *j, const char *part, enum ks_verb verb, enum ks_action action)
+static struct job *job(struct ks_thing *t)
 {
-    struct ks_step *s = ks_plan_add(j->p, "secret", j->name, part, verb, action, j->seen ? j->seen->hash : 0);
-
-    s->want = j->want ? &j->want->o : NULL;
-    s->have = j->seen ? &j->seen->config->o : NULL;
-    s->seen = j->seen;
-    s->at = j->want ? j->want->o.at : KS_NOWHERE;
-    return s;
-}
-
-static struct ks_step *main_step(struct job *j)
-{
-    if (!j->main)
-        j->main = add_step(j, NULL, KS_CHANGE, KS_ACT_DEFINE);
-    return j->main;
+    return ks_thing_of(t, struct job, t);
 }
 
 static void plan_value(struct job *j)
@@ -35,95 +20,77 @@ static void plan_value(struct job *j)
     if (!j->want->value)
         return;
     if (j->seen->value_problem)
-        ks_report_warning(j->p->findings, KS_E_NOT_FOUND, ks_at(&j->want->o, "value"),
-                          "secret %s: its value cannot be read, and stays as it is: %s", j->name,
+        ks_report_warning(j->t.p->findings, KS_E_NOT_FOUND, ks_at(&j->want->o, "value"),
+                          "secret %s: its value cannot be read, and stays as it is: %s", j->t.name,
                           j->seen->value_problem);
     else if (!j->seen->value_matches)
-        (void)ks_step_add(j->p, main_step(j), "value", j->seen->has_value ? HIDDEN : NULL, HIDDEN, KS_SAFE);
+        (void)ks_thing_set(&j->t, "value", j->seen->has_value ? HIDDEN : NULL, HIDDEN);
 }
 
 /* What libvirt never changes of a secret that is there. */
-static void check_fixed(struct job *j, const struct ks_changes *changes)
+static void check_fixed(struct ks_thing *t)
 {
-    for (size_t i = 0; i < changes->n; i++)
-        if (ks_streq(changes->v[i].path, "private") && j->seen->config->is_private)
-            ks_step_block(j->p, main_step(j), "libvirt lets no private secret become public: delete it first");
+    const struct ks_secret *want = job(t)->want;
+
+    if (ks_has(&want->o, "private") && !want->is_private && job(t)->seen->config->is_private)
+        ks_step_block(t->p, ks_thing_main(t), "libvirt lets no private secret become public: delete it first");
 }
 
-static void plan_existing(struct job *j)
+static void plan_existing(struct ks_thing *t)
 {
-    const struct ks_obj *want = &j->want->o;
-    struct ks_changes changes = {0};
-
-    ks_diff(j->p->arena, want, &j->seen->config->o, false, &changes);
-    for (size_t i = 0; i < changes.n; i++) {
-        struct ks_plan_field *field =
-            ks_step_add(j->p, main_step(j), changes.v[i].path, changes.v[i].from, changes.v[i].to, KS_SAFE);
-        field->op = changes.v[i].op;
-        field->define = true;
-    }
-    check_fixed(j, &changes);
-    plan_value(j);
-    if (j->seen->owned && ks_has(want, "protect") && j->want->protect != j->seen->protect)
-        (void)ks_step_add(j->p, main_step(j), "protect", j->seen->protect ? "true" : "false",
-                          j->want->protect ? "true" : "false", KS_SAFE);
-    if (!j->seen->owned) {
-        struct ks_step *s = add_step(j, "adopt", KS_ADOPT, KS_ACT_MARK);
-        s->reason = "adopted";
-        if (j->main)
-            ks_step_follows(j->p, j->main, s->id);
-    }
+    ks_thing_changes(t);
+    check_fixed(t);
+    plan_value(job(t));
+    ks_thing_protect(t, job(t)->want->protect);
+    ks_thing_adopt(t);
 }
 
-static void plan_creation(struct job *j)
+static void plan_creation(struct ks_thing *t)
 {
-    struct ks_step *s = add_step(j, NULL, KS_CREATE, KS_ACT_DEFINE);
-    struct ks_changes changes = {0};
+    struct ks_step *s = ks_thing_create(t, NULL);
 
-    ks_diff(j->p->arena, &j->want->o, NULL, false, &changes);
-    for (size_t i = 0; i < changes.n; i++)
-        ks_step_add(j->p, s, changes.v[i].path, NULL, changes.v[i].to, KS_SAFE)->op = KS_ADD;
-    if (j->want->value)
-        (void)ks_step_add(j->p, s, "value", NULL, HIDDEN, KS_SAFE);
+    if (job(t)->want->value)
+        (void)ks_step_add(t->p, s, "value", NULL, HIDDEN, KS_SAFE);
 }
 
-static void plan_deletion(struct job *j, const char *reason)
+static void plan_deletion(struct ks_thing *t, const char *reason)
 {
-    struct ks_step *s = add_step(j, NULL, KS_DESTROY, KS_ACT_DELETE);
+    const struct ks_secret *want = job(t)->want;
 
-    s->reason = reason;
-    s->impact = KS_DELETE;
-    ks_step_hold(j->p, s, NULL);
-    if (!j->seen->owned)
-        ks_step_block(j->p, s, "not made or adopted by kvmstate: adopt it first, or undefine it by hand");
-    if (j->seen->protect || (j->want && j->want->protect))
-        ks_step_block(j->p, s, "protected");
+    ks_step_hold(t->p, ks_thing_delete(t, reason, KS_DELETE, want && want->protect), NULL);
 }
 
-static void plan_wanted(struct ks_planning *p, const struct ks_secret *want)
-{
-    struct job j = {.p = p, .want = want, .name = want->o.key, .seen = ks_seen_secret(p->have, want->o.key)};
+static const struct ks_thing_plans plans = {
+    .existing = plan_existing, .creation = plan_creation, .deletion = plan_deletion};
 
-    if (j.seen && j.seen->unknown) {
-        ks_step_block(p, main_step(&j), "could not be read: %s", j.seen->unknown);
-    } else if (ks_has(&want->o, "state") && want->state == KS_SECRET_ABSENT) {
-        if (j.seen)
-            plan_deletion(&j, "absent in the manifest");
-    } else if (j.seen) {
-        plan_existing(&j);
-    } else {
-        plan_creation(&j);
-    }
+static struct job job_of(struct ks_planning *p, const char *name, const struct ks_secret *want,
+                         const struct ks_seen_secret *seen)
+{
+    struct job j = {.t = {.p = p, .kind = "secret", .name = name, .want = want ? &want->o : NULL, .seen = seen},
+                    .want = want,
+                    .seen = seen};
+
+    if (!seen)
+        return j;
+    j.t.have = &seen->config->o;
+    j.t.unknown = seen->unknown;
+    j.t.hash = seen->hash;
+    j.t.owned = seen->owned;
+    j.t.protect = seen->protect;
+    return j;
 }
 
 void ks_plan_secrets(struct ks_planning *p)
 {
-    for (size_t i = 0; i < p->want->secrets.n; i++)
-        plan_wanted(p, (const struct ks_secret *)p->want->secrets.v[i]);
-    for (size_t i = 0; i < p->have->secrets.n && ks_prunes(p); i++) {
+    for (size_t i = 0; i < p->want->secrets.n; i++) {
+        const struct ks_secret *want = (const struct ks_secret *)p->want->secrets.v[i];
+        struct job j = job_of(p, want->o.key, want, ks_seen_secret(p->have, want->o.key));
+        ks_thing_plan(&j.t, ks_has(&want->o, "state") && want->state == KS_SECRET_ABSENT, &plans);
+    }
+    for (size_t i = 0; i < p->have->secrets.n; i++) {
         const struct ks_seen_secret *seen = &p->have->secrets.v[i];
-        struct job j = {.p = p, .seen = seen, .name = seen->name};
-        if (seen->owned && !seen->unknown && !ks_map_get(&p->want->secrets, seen->name))
-            plan_deletion(&j, "no longer in the manifest");
+        struct job j = job_of(p, seen->name, NULL, seen);
+        if (!ks_map_get(&p->want->secrets, seen->name))
+            ks_thing_prune(&j.t, &plans);
     }
 }

@@ -271,3 +271,11 @@ void ks_diff(struct ks_arena *arena, const struct ks_obj *want, const struct ks_
 
     diff_object(&w, &here);
 }
+
+const struct ks_change *ks_changes_find(const struct ks_changes *changes, const char *path)
+{
+    for (size_t i = 0; i < changes->n; i++)
+        if (ks_streq(changes->v[i].path, path))
+            return &changes->v[i];
+    return NULL;
+}

@@ -314,6 +314,8 @@ struct ks_changes {
  */
 void ks_diff(struct ks_arena *arena, const struct ks_obj *want, const struct ks_obj *have, bool live,
              struct ks_changes *ret);
+/* The change of that path, or NULL. */
+const struct ks_change *ks_changes_find(const struct ks_changes *changes, const char *path);
 /* The row that says what a change does: for the one value of a map's entry ("pinning.vcpus.0"), that of the map. */
 const struct ks_field *ks_change_row(const struct ks_change *change);
 /* The observed entry of `have` that is the desired entry `want` (by key or the kind's same()), or NULL. */

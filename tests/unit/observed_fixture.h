@@ -27,8 +27,16 @@ struct fx_pool {
 };
 struct fx_network {
     struct ks_obj o;
-    bool inactive, owned, autostart, protect;
-    struct ks_network *config;
+    bool inactive, owned, autostart, protect, transient;
+    const char *unknown;
+    struct ks_strings users;
+    struct ks_network *config, *live;
+};
+struct fx_secret {
+    struct ks_obj o;
+    bool owned, protect, has_value, value_differs;
+    const char *unknown, *value_problem;
+    struct ks_secret *config;
 };
 struct fx_bridge {
     struct ks_obj o;
@@ -55,7 +63,7 @@ struct fx_host {
     struct ks_cpuset cpus;
     bool kvm;
     uint64_t max_vcpus;
-    struct ks_map nodes, pages, guests, pools, networks, bridges, links;
+    struct ks_map nodes, pages, guests, pools, networks, secrets, bridges, links;
     struct ks_strings missing_files, unknown;
 };
 
@@ -97,9 +105,24 @@ static const struct ks_field fx_network_rows[] = {
     KS_ROW_BOOL(struct fx_network, owned, "owned", .doc = ""),
     KS_ROW_BOOL(struct fx_network, autostart, "autostart", .doc = ""),
     KS_ROW_BOOL(struct fx_network, protect, "protect", .doc = ""),
+    KS_ROW_BOOL(struct fx_network, transient, "transient", .doc = ""),
+    KS_ROW_STRING(struct fx_network, unknown, "unknown", .doc = ""),
+    KS_ROW_STRINGS(struct fx_network, users, "users", .doc = ""),
     KS_ROW_OBJECT(struct fx_network, config, struct ks_network, "config", &ks_network_kind, .doc = ""),
+    KS_ROW_OBJECT(struct fx_network, live, struct ks_network, "live", &ks_network_kind, .doc = ""),
 };
 static const struct ks_kind fx_network_kind = KS_KIND(struct fx_network, fx_network_rows, .name = "network");
+
+static const struct ks_field fx_secret_rows[] = {
+    KS_ROW_BOOL(struct fx_secret, owned, "owned", .doc = ""),
+    KS_ROW_BOOL(struct fx_secret, protect, "protect", .doc = ""),
+    KS_ROW_BOOL(struct fx_secret, has_value, "has-value", .doc = ""),
+    KS_ROW_BOOL(struct fx_secret, value_differs, "value-differs", .doc = ""),
+    KS_ROW_STRING(struct fx_secret, unknown, "unknown", .doc = ""),
+    KS_ROW_STRING(struct fx_secret, value_problem, "value-problem", .doc = ""),
+    KS_ROW_OBJECT(struct fx_secret, config, struct ks_secret, "config", &ks_secret_kind, .doc = ""),
+};
+static const struct ks_kind fx_secret_kind = KS_KIND(struct fx_secret, fx_secret_rows, .name = "secret");
 
 static const struct ks_field fx_bridge_rows[] = {
     KS_ROW_BOOL(struct fx_bridge, owned, "owned", .doc = ""),
@@ -142,6 +165,7 @@ static const struct ks_field fx_host_rows[] = {
     KS_ROW_MAP(struct fx_host, guests, "guests", &fx_guest_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, pools, "pools", &fx_pool_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, networks, "networks", &fx_network_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, secrets, "secrets", &fx_secret_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, bridges, "bridges", &fx_bridge_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, links, "links", &fx_link_kind, .doc = ""),
     KS_ROW_STRINGS(struct fx_host, missing_files, "missing-files", .doc = ""),
@@ -235,10 +259,14 @@ static inline void fx_take_networks(struct ks_arena *arena, const struct fx_host
         *ks_vec_add(arena, &ret->networks) = (struct ks_seen_network){
             .name = n->o.key,
             .config = n->config,
-            .live = n->inactive ? NULL : n->config,
+            .unknown = n->unknown,
+            .live = n->inactive ? NULL
+                    : n->live   ? n->live
+                                : n->config,
             .active = !n->inactive,
             .autostart = n->autostart,
-            .persistent = true,
+            .persistent = !n->transient,
+            .users = n->users,
             .owned = n->owned,
             .protect = n->protect,
             .hash = fx_hash(arena, &n->o),
@@ -263,6 +291,25 @@ static inline void fx_take_networks(struct ks_arena *arena, const struct fx_host
                                                                 .default_route = l->default_route,
                                                                 .has_addresses = l->addresses,
                                                                 .mtu = 1500};
+    }
+}
+
+static inline void fx_take_secrets(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < from->secrets.n; i++) {
+        const struct fx_secret *s = (const struct fx_secret *)from->secrets.v[i];
+        *ks_vec_add(arena, &ret->secrets) = (struct ks_seen_secret){
+            .name = s->o.key,
+            .unknown = s->unknown,
+            .config =
+                s->config ? s->config : (const struct ks_secret *)ks_obj_new(arena, &ks_secret_kind, s->o.key),
+            .has_value = s->has_value,
+            .owned = s->owned,
+            .protect = s->protect,
+            .value_matches = s->has_value && !s->value_differs,
+            .value_problem = s->value_problem,
+            .hash = fx_hash(arena, &s->o),
+        };
     }
 }
 
@@ -301,6 +348,7 @@ static inline void fx_load(struct ks_arena *arena, const char *file, const char 
     fx_take_guests(arena, host, ret);
     fx_take_storage(arena, host, ret);
     fx_take_networks(arena, host, ret);
+    fx_take_secrets(arena, host, ret);
     fx_take_host(arena, host, ret);
     ks_observed_sort(ret);
 }
