@@ -38,7 +38,7 @@ struct ks_acting {
     bool dry_run;
     const struct ks_manifest *want;
     const struct ks_observed *have;
-    const struct ks_files *files; /* of the manifest's repository: cloud-init files */
+    const struct ks_files *files; /* of the manifest's repository */
     struct ks_progress progress;
     struct ks_keeping keeping;
     const _Atomic bool *cancelled; /* the user asked to stop: no new waits */

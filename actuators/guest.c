@@ -90,5 +90,13 @@ int ks_act_guest(struct ks_acting *a, const struct ks_step *step, enum ks_outcom
         [KS_ACT_RENAME] = act_rename, [KS_ACT_DELETE] = ks_guest_delete,
     };
 
-    return actions[step->action](a, step, ret, err);
+    const struct ks_seen_guest *seen = step->seen;
+
+    if (actions[step->action](a, step, ret, err) < 0)
+        return -1;
+    if (!a->dry_run)
+        ks_seed_sweep(a, step->name);
+    if (!a->dry_run && seen && !ks_streq(seen->name, step->name))
+        ks_seed_sweep(a, seen->name);
+    return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "actuators/actuators.h"
 #include "actuators/host_write.h"
+#include "actuators/run.h"
 
 /* A domain's XML as it is now, parsed, read, and compared with what is wanted. */
 struct ks_guest_doc {
@@ -36,6 +37,14 @@ int ks_guest_start(struct ks_acting *a, const struct ks_step *step, virDomainPtr
 /* Asks by agent where one answers, then by ACPI, to the manifest's deadline; then what the manifest says. */
 int ks_guest_stop(struct ks_acting *a, const struct ks_step *step, virDomainPtr domain, struct ks_error *err);
 int ks_guest_delete(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err);
+
+/*
+ * Makes the cloud-init seed that the guest is to have, when it is not there; *ret_made: it was not. In a dry run
+ * nothing else.
+ */
+int ks_seed_make(struct ks_acting *a, const struct ks_step *step, bool *ret_made, struct ks_error *err);
+/* Removes the seeds of a guest that neither its definition nor the running guest names. */
+void ks_seed_sweep(struct ks_acting *a, const char *name);
 
 /* Waits `ms`, or less when the user asked to stop: -1 with KS_E_TIMEOUT then. */
 int ks_pause(const struct ks_acting *a, unsigned ms, struct ks_error *err);

@@ -149,7 +149,8 @@ int ks_guest_edit(struct ks_acting *a, const struct ks_step *step, enum ks_outco
     enum ks_outcome live = KS_NOOP;
     bool changed = false;
 
-    if (ks_guest_lookup(a, step->name, &domain, err) < 0 || edit_definition(a, step, domain, &changed, err) < 0)
+    if (ks_guest_lookup(a, step->name, &domain, err) < 0 || ks_seed_make(a, step, &changed, err) < 0 ||
+        edit_definition(a, step, domain, &changed, err) < 0)
         return -1;
     if (virDomainIsActive(domain) == 1 && ks_guest_edit_live(a, step, domain, &live, err) < 0)
         return ks_wrap(err, "the definition has it; the running guest does not");
@@ -182,8 +183,9 @@ int ks_guest_create(struct ks_acting *a, const struct ks_step *step, enum ks_out
     if (a->dry_run)
         return *ret = KS_WOULD_CHANGE, 0;
     ks_tell(a, step, "defining", -1);
-    if (define(a, doc, err) < 0 || ks_guest_lookup(a, step->name, &domain, err) < 0 ||
-        verify(a, step, domain, err) < 0 || set_flags(a, step, domain, &changed, err) < 0)
+    if (ks_seed_make(a, step, &changed, err) < 0 || define(a, doc, err) < 0 ||
+        ks_guest_lookup(a, step->name, &domain, err) < 0 || verify(a, step, domain, err) < 0 ||
+        set_flags(a, step, domain, &changed, err) < 0)
         return -1;
     if (starts && ks_guest_start(a, step, domain, want->state == KS_GUEST_PAUSED, err) < 0)
         return -1;

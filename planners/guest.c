@@ -40,6 +40,14 @@ static bool is_settled(const struct ks_thing *t, const struct ks_change *live)
     return ks_live_is_settled(live, &t->p->have->cpus);
 }
 
+/* Where a disk comes from that the manifest's disks do not state. */
+static const char *seed_note(const struct ks_change *change)
+{
+    const struct ks_obj *entry = change->entry ? change->entry : change->owner_want;
+
+    return entry && entry->kind == &ks_disk_kind && ((const struct ks_disk *)entry)->is_seed ? "cloud-init" : NULL;
+}
+
 static struct job job_of(struct ks_planning *p, const char *name, struct ks_guest *want,
                          const struct ks_seen_guest *seen)
 {
@@ -49,6 +57,7 @@ static struct job job_of(struct ks_planning *p, const char *name, struct ks_gues
                           .want = want ? &want->o : NULL,
                           .depend = depend,
                           .is_settled = is_settled,
+                          .note = seed_note,
                           .restart_impact = KS_RESTART},
                     .want = want};
 
@@ -83,6 +92,15 @@ static void plan_flags(struct job *j)
     if (ks_has(&j->want->o, "autostart"))
         ks_thing_flag(&j->t, "autostart", j->seen->autostart, j->want->autostart);
     ks_thing_protect(&j->t, j->want->protect);
+}
+
+/* An image that somebody took away is made again. */
+static void plan_seed(struct job *j)
+{
+    const char *path = ks_seed_path(j->t.p->arena, j->t.p->have->seed_dir, j->want);
+
+    if (path && !ks_seed_is_there(j->t.p->have, path) && !j->t.main)
+        (void)ks_thing_set(&j->t, "cloud-init", NULL, path);
 }
 
 static void plan_state(struct job *j)
@@ -172,6 +190,7 @@ static void plan_existing(struct job *j)
     ks_thing_changes(&j->t);
     pending_changes(j);
     plan_flags(j);
+    plan_seed(j);
     plan_state(j);
     ks_thing_adopt(&j->t);
     /* Who is to be off needs no restart: the definition takes effect when it next starts. */

@@ -228,12 +228,18 @@ static void check_supported(struct ks_planning *p, const struct ks_guest *guest)
         (void)ks_report(p->findings, KS_E_UNSUPPORTED, ks_at(numa, "placement"),
                         "guest %s: automatic placement is not carried out yet: state nodes, cells and pinning",
                         guest->o.key);
-    if (ks_has(&guest->o, "cloud-init"))
-        (void)ks_report(p->findings, KS_E_UNSUPPORTED, ks_at(&guest->o, "cloud-init"),
-                        "guest %s: cloud-init seeds are not made yet: state the ISO as a disk", guest->o.key);
     if (ks_has(&guest->o, "wait-for"))
         (void)ks_report(p->findings, KS_E_UNSUPPORTED, ks_at(&guest->o, "wait-for"),
                         "guest %s: nothing waits for an address yet", guest->o.key);
+}
+
+static void check_seed(struct ks_planning *p, const struct ks_guest *guest)
+{
+    const char *path = ks_seed_path(p->arena, p->have->seed_dir, guest);
+
+    if (path && !p->have->seed_tool && !ks_seed_is_there(p->have, path))
+        (void)complain(p, guest, ks_at(&guest->o, "cloud-init"),
+                       "cloud-init: there is no program that makes an ISO image: install xorriso or genisoimage");
 }
 
 void ks_guest_check(struct ks_planning *p, const struct ks_guest *want, const struct ks_seen_guest *seen)
@@ -246,6 +252,7 @@ void ks_guest_check(struct ks_planning *p, const struct ks_guest *want, const st
     check_numa(p, want);
     check_machine(p, want);
     check_files(p, want);
+    check_seed(p, want);
     if (ks_has(&want->o, "firmware") &&
         ks_streq(ks_show(p->arena, &want->o.kind->fields[ks_row(want->o.kind, "firmware")], &want->o), "efi") &&
         p->have->caps.machines.n > 0 && !p->have->caps.efi)

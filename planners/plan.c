@@ -23,7 +23,7 @@ static const struct {
     {"pool", ks_plan_pools, "guests"},
     {"volume", ks_plan_volumes, "guests"},
     {"network", ks_plan_networks, "networks guests"},
-    {"guest", ks_plan_guests, "guests pools networks secrets links hugepages devices capabilities"},
+    {"guest", ks_plan_guests, "guests pools networks secrets links hugepages devices capabilities seeds"},
 };
 
 static bool names_word(const char *words, const char *word, size_t n)

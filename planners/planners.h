@@ -66,6 +66,9 @@ void ks_plan_order(struct ks_planning *p, unsigned (*rank)(const char *kind));
 /* Fills what the manifest leaves to be worked out: a disk's volume as a path, a nic's MAC, a VF's address. */
 void ks_resolve(struct ks_planning *p);
 
+/* The CD-ROM that carries a guest's cloud-init seed joins its disks; one that is no longer wanted goes. */
+void ks_resolve_seeds(struct ks_planning *p);
+
 /* One function a kind; each adds steps and findings. */
 void ks_plan_kernel(struct ks_planning *p);
 void ks_plan_hugepages(struct ks_planning *p);

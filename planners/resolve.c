@@ -80,4 +80,5 @@ void ks_resolve(struct ks_planning *p)
             resolve_nic(p, guest, (struct ks_nic *)guest->nics.v[k]);
     }
     ks_resolve_vfs(p);
+    ks_resolve_seeds(p);
 }

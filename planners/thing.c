@@ -36,6 +36,11 @@ struct ks_step *ks_thing_restart(struct ks_thing *t)
     return t->restart;
 }
 
+static const char *own_note(const struct ks_thing *t, const struct ks_change *change)
+{
+    return t->note ? t->note(change) : NULL;
+}
+
 /* ---- changing ----------------------------------------------------------------------------------------------- */
 
 static struct ks_plan_field *add_change(struct ks_thing *t, struct ks_step *s, const struct ks_change *change,
@@ -44,7 +49,9 @@ static struct ks_plan_field *add_change(struct ks_thing *t, struct ks_step *s, c
     struct ks_plan_field *field = ks_step_add(t->p, s, change->path, from, change->to, impact);
 
     field->op = change->op;
-    field->note = ks_change_row(change)->note;
+    field->note = own_note(t, change);
+    if (!field->note)
+        field->note = ks_change_row(change)->note;
     return field;
 }
 
@@ -146,6 +153,7 @@ struct ks_step *ks_thing_create(struct ks_thing *t, const char *state)
         struct ks_plan_field *field = ks_step_add(t->p, s, changes.v[i].path, NULL, changes.v[i].to, KS_SAFE);
         field->op = KS_ADD;
         field->define = true;
+        field->note = own_note(t, &changes.v[i]);
     }
     return s;
 }

@@ -23,6 +23,8 @@ struct ks_thing {
     void (*depend)(struct ks_thing *t, struct ks_step *s);
     /* Whether a difference that the running one shows is none; or NULL. */
     bool (*is_settled)(const struct ks_thing *t, const struct ks_change *live);
+    /* What stands behind a line of its plan where that is not the row's; or NULL. */
+    const char *(*note)(const struct ks_change *change);
     enum ks_impact restart_impact; /* of its changes those of this impact take effect at its next start */
     const char *after;             /* id of a step that all others of it need; or NULL */
     struct ks_step *main, *restart;

@@ -83,8 +83,12 @@ static void say_observed(const struct ks_session *s, const struct ks_planned *p,
 int ks_session_plan(struct ks_session *s, const struct ks_plan_options *options, struct ks_planned *ret,
                     struct ks_error *err)
 {
-    struct ks_observing observing = {
-        .arena = ret->arena, .conn = s->conn, .root = s->root, .want = ret->want, .ledger = s->ledger};
+    struct ks_observing observing = {.arena = ret->arena,
+                                     .conn = s->conn,
+                                     .root = s->root,
+                                     .want = ret->want,
+                                     .ledger = s->ledger,
+                                     .state_path = s->state_path};
 
     if (ks_observe(&observing, &ret->have, err) < 0)
         return -1;

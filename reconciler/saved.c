@@ -8,25 +8,6 @@ enum { SAVED_FORMAT = 1, SAVED_MAX = 256 << 20 };
 
 /* ---- writing ------------------------------------------------------------------------------------------------ */
 
-/* Files that are not read before a guest is made: they belong to what is planned all the same. */
-static void read_guest_files(struct ks_session *s, const struct ks_manifest *want)
-{
-    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
-
-    for (size_t i = 0; i < want->guests.n; i++) {
-        const struct ks_cloud_init *c = ((const struct ks_guest *)want->guests.v[i])->cloud_init;
-        const char *paths[] = {c ? c->user_data : NULL, c ? c->meta_data_file : NULL, c ? c->network_config : NULL};
-        for (size_t k = 0; k < KS_COUNT(paths); k++) {
-            struct ks_error ignored = {0}; /* one that is not there fails when it is needed */
-            char *text;
-            size_t len;
-            if (paths[k])
-                (void)s->files.read(s->files.data, paths[k], arena, &text, &len, &ignored);
-            ks_error_done(&ignored);
-        }
-    }
-}
-
 static json_t *texts_json(const struct ks_session *s)
 {
     json_t *array = json_array();
@@ -67,7 +48,6 @@ int ks_saved_write(struct ks_session *s, const struct ks_planned *planned, const
     json_t *root, *texts;
     int failed = -1;
 
-    read_guest_files(s, planned->want);
     texts = texts_json(s);
     if (!texts)
         return ks_fail(err, KS_E_INVALID, KS_NOWHERE, "save the plan: a file of the manifest is not UTF-8 text");

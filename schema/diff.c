@@ -166,23 +166,25 @@ static const char *show_entry(struct ks_arena *arena, const struct ks_obj *entry
     return ks_text_str(&out);
 }
 
-static bool is_wanted(const struct ks_map *want, const struct ks_map *have, const struct ks_obj *entry)
+/* What the manifest, or a planner, says of an observed entry; NULL: nothing. */
+static const struct ks_obj *find_wanted(const struct ks_map *want, const struct ks_map *have,
+                                        const struct ks_obj *entry)
 {
     for (size_t i = 0; i < want->n; i++)
         if (ks_match(have, want->v[i]) == entry)
-            return true;
-    return false;
+            return want->v[i];
+    return NULL;
 }
 
 /* Removal stands before addition: a slot, an address or a name may be needed again. */
 static void diff_removed(const struct walk *w, const struct here *here, const struct ks_field *field,
                          const struct ks_map *want, const struct ks_map *have)
 {
+    const bool complete = !(field->flags & KS_F_OPEN) && !want->open;
 
-    if (!have || field->flags & KS_F_OPEN)
-        return;
-    for (size_t i = 0; i < have->n; i++) {
-        if (is_wanted(want, have, have->v[i]))
+    for (size_t i = 0; have && i < have->n; i++) {
+        const struct ks_obj *wanted = find_wanted(want, have, have->v[i]);
+        if (wanted ? !wanted->gone : !complete)
             continue;
         struct ks_change *change = add(w, here, field, KS_REMOVE, NULL);
         change->path = join(w->arena, field_path(w, here, field), have->v[i]->key);
@@ -200,6 +202,8 @@ static void diff_map(const struct walk *w, const struct here *here, const struct
     diff_removed(w, here, field, want, have);
     for (size_t i = 0; i < want->n; i++) {
         const struct ks_obj *entry = want->v[i], *found = ks_match(have, entry);
+        if (entry->gone)
+            continue;
         if (!found) {
             struct ks_change *change = add(w, here, field, KS_ADD, NULL);
             change->path = join(w->arena, field_path(w, here, field), entry->key);

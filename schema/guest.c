@@ -48,14 +48,6 @@ static const char *check_tpm(struct ks_arena *arena, const char **text)
     return "\"1.2\", \"2.0\", passthrough or none";
 }
 
-static const char *check_wait_for(struct ks_arena *arena, const char **text)
-{
-    (void)arena;
-    if (ks_streq(*text, "agent") || ks_streq(*text, "address") || ks_streq(*text, "none"))
-        return NULL;
-    return "address, agent or none";
-}
-
 /* "default" is <hugepages/> without a size: the host's default page size. */
 static const char *check_page_size(struct ks_arena *arena, const char **text)
 {
@@ -226,7 +218,8 @@ static const struct ks_field rows[] = {
         .codec = &ks_ports_codec,
         .doc = "PCIe ports kept for devices that come while it runs (q35); new guests get 6 by default."),
     KS_ROW_OBJECT(struct ks_guest, cloud_init, struct ks_cloud_init, "cloud-init", &ks_cloud_init_kind, POLICY,
-        .doc = "A seed for cloud-init (NoCloud), made anew when its inputs change."),
+        .doc = "A seed for cloud-init (NoCloud) on a CD-ROM, made anew when its inputs change; without this, one "
+               "that kvmstate made goes."),
     KS_ROW_OBJECT(struct ks_guest, shutdown, struct ks_shutdown, "shutdown", &ks_shutdown_kind, POLICY,
         .doc = "How it is stopped."),
     KS_ROW_ENUM(struct ks_guest, on_poweroff, "on-poweroff", &lifecycles, RESTART, .fallback = "destroy",
@@ -235,8 +228,8 @@ static const struct ks_field rows[] = {
         .xml = "on_reboot", .doc = "What happens when the guest reboots."),
     KS_ROW_ENUM(struct ks_guest, on_crash, "on-crash", &crash_lifecycles, LIVE(KS_LIVE_LIFECYCLE), .fallback = "destroy",
         .xml = "on_crash", .doc = "What happens when the guest crashes."),
-    KS_ROW_STRING(struct ks_guest, wait_for, "wait-for", POLICY, .check = check_wait_for,
-        .doc = "After a start, waits until the guest has an address, or until its agent answers."),
+    KS_ROW_OBJECT(struct ks_guest, wait_for, struct ks_wait, "wait-for", &ks_wait_kind, POLICY,
+        .doc = "What each start by kvmstate waits for: an address, or its agent."),
     KS_ROW_STRING(struct ks_guest, xml, "xml", RESTART, .flags = KS_F_XML_EXTRA | KS_F_NO_SUBST | KS_F_OPAQUE,
         .check = ks_check_fragments, .codec = &ks_fragments_codec,
         .doc = "Fragments of domain XML, for what this page does not model; merged into the domain."),

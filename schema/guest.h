@@ -10,7 +10,7 @@
 /* guest_cpu.c */
 extern const struct ks_enum ks_yes_no, ks_on_off;
 /* guest_device.c */
-extern const struct ks_kind ks_graphics_kind, ks_watchdog_kind, ks_cloud_init_kind, ks_shutdown_kind,
+extern const struct ks_kind ks_graphics_kind, ks_watchdog_kind, ks_cloud_init_kind, ks_shutdown_kind, ks_wait_kind,
     ks_direct_kernel_kind, ks_hugepage_kind, ks_auth_kind;
 
 /* codec_memory.c: memory and vCPUs, whose two numbers depend on each other, and huge pages */

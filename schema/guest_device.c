@@ -8,6 +8,7 @@ KS_ENUM_TABLE(fs_xml_drivers, "path", "virtiofs");
 KS_ENUM_TABLE(access_modes, "passthrough", "mapped", "squash");
 KS_ENUM_TABLE(actions, "reset", "shutdown", "poweroff", "pause", "none", "dump", "inject-nmi");
 KS_ENUM_TABLE(thens, "destroy", "fail");
+KS_ENUM_TABLE(waits, "none", "address", "agent"); /* enum ks_wait_what */
 
 /* libvirt takes a host name as well. */
 static const char *check_listen(struct ks_arena *arena, const char **text)
@@ -124,17 +125,43 @@ const struct ks_kind ks_watchdog_kind = KS_KIND(struct ks_watchdog, watchdog_row
     .doc = "A watchdog card.", .shorthand = "model");
 
 static const struct ks_field cloud_init_rows[] = {
-    KS_ROW_STRING(struct ks_cloud_init, user_data, "user-data", POLICY, .doc = "A file of the repository."),
+    KS_ROW_STRING(struct ks_cloud_init, user_data, "user-data", POLICY,
+        .doc = "A file of the repository, relative to the file that states it; without one it is empty."),
     KS_ROW_MAP(struct ks_cloud_init, meta_data, "meta-data", &ks_word_kind, POLICY,
-        .doc = "Metadata; instance-id and local-hostname are the guest's name by default."),
+        .doc = "Metadata; instance-id and local-hostname are the guest's name by default. cloud-init does its "
+               "once-only work again when the instance-id changes, and only then."),
     KS_ROW_STRING(struct ks_cloud_init, meta_data_file, "meta-data-file", POLICY,
-        .doc = "The same from a file of the repository."),
-    KS_ROW_STRING(struct ks_cloud_init, network_config, "network-config", POLICY, .doc = "A file of the repository."),
+        .doc = "The same from a file of the repository, with the same defaults."),
+    KS_ROW_STRING(struct ks_cloud_init, network_config, "network-config", POLICY,
+        .doc = "A file of the repository, likewise."),
     KS_ROW_STRING(struct ks_cloud_init, target, "target", POLICY, .check = ks_check_target,
-        .doc = "The CD-ROM that carries it; by default the first free sata target."),
+        .doc = "The CD-ROM that carries it, sdX or hdX; by default the first free sdX."),
 };
+
+static void validate_cloud_init(const struct ks_obj *obj, struct ks_findings *f)
+{
+    const struct ks_cloud_init *c = (const struct ks_cloud_init *)obj;
+
+    if (ks_has(obj, "meta-data") && ks_has(obj, "meta-data-file"))
+        (void)ks_report(f, KS_E_CONFLICT, ks_at(obj, "meta-data-file"),
+                        "cloud-init: meta-data or meta-data-file, not both");
+    if (ks_has(obj, "target") && c->target[0] != 's' && c->target[0] != 'h')
+        (void)ks_report(f, KS_E_INVALID, ks_at(obj, "target"),
+                        "target: expected a CD-ROM's (sdX, or hdX for IDE), found '%s'", c->target);
+}
+
 const struct ks_kind ks_cloud_init_kind = KS_KIND(struct ks_cloud_init, cloud_init_rows, .name = "cloud-init",
-    .doc = "A seed for cloud-init.");
+    .doc = "A seed for cloud-init.", .validate = validate_cloud_init);
+
+static const struct ks_field wait_rows[] = {
+    KS_ROW_ENUM(struct ks_wait, what, "for", &waits, .flags = KS_F_POLICY | KS_F_REQUIRED,
+        .doc = "address: one that the agent tells, or that the DHCP server of a libvirt network leased since the "
+               "start; agent: an agent that answers; or none."),
+    KS_ROW_DURATION(struct ks_wait, timeout, "timeout", POLICY,
+        .doc = "How long it may take; by default 5m. The guest runs on when it has passed, and the run fails."),
+};
+const struct ks_kind ks_wait_kind = KS_KIND(struct ks_wait, wait_rows, .name = "wait-for",
+    .doc = "What is waited for after a start.", .shorthand = "for");
 
 static const struct ks_field shutdown_rows[] = {
     KS_ROW_DURATION(struct ks_shutdown, timeout, "timeout", POLICY, .doc = "How long it has to power itself off."),

@@ -118,6 +118,7 @@ struct ks_disk {
     bool readonly, shareable;
     const char *serial;
     struct ks_iotune *iotune;
+    bool is_seed; /* the planner's: carries the guest's cloud-init seed */
 };
 struct ks_rate {
     struct ks_obj o;
@@ -176,11 +177,25 @@ struct ks_watchdog {
     const char *model;
     unsigned action;
 };
+/* A file of the repository as it was read, NUL-terminated; text NULL: there is none. */
+struct ks_file_text {
+    const char *text;
+    size_t len;
+};
 struct ks_cloud_init {
     struct ks_obj o;
-    const char *user_data, *meta_data_file, *network_config; /* paths in the repository */
+    const char *user_data, *meta_data_file, *network_config; /* paths, relative to the file that states them */
     struct ks_map meta_data;                                 /* of ks_word */
     const char *target;                                      /* the cdrom that carries it */
+    /* What the seed holds, filled when the manifest is loaded. meta: as it is written, with its defaults. */
+    struct ks_file_text user, meta, network;
+    const char *digest; /* of these three: another digest is another seed; or NULL */
+};
+enum ks_wait_what { KS_WAIT_NONE, KS_WAIT_ADDRESS, KS_WAIT_AGENT };
+struct ks_wait {
+    struct ks_obj o;
+    unsigned what;    /* enum ks_wait_what */
+    uint64_t timeout; /* ms */
 };
 struct ks_shutdown {
     struct ks_obj o;
@@ -224,7 +239,7 @@ struct ks_guest {
     struct ks_cloud_init *cloud_init;
     struct ks_shutdown *shutdown;
     unsigned on_crash, on_reboot, on_poweroff;
-    const char *wait_for;
+    struct ks_wait *wait_for;
     /*
      * Fragments, as stated. Of an observed guest: the whole domain XML, for comparison, when the observer put it
      * there because the manifest states fragments; else NULL.
@@ -440,5 +455,7 @@ const struct ks_manifest *ks_manifest_load(struct ks_arena *arena, const struct 
                                            const char *host, struct ks_findings *f);
 /* The checks alone, for a manifest that was put together otherwise. */
 void ks_manifest_check(const struct ks_manifest *m, struct ks_findings *f);
+/* Where a guest's cloud-init seed lies: "DIR/GUEST/DIGEST.iso"; NULL when it is to have none. */
+char *ks_seed_path(struct ks_arena *arena, const char *dir, const struct ks_guest *guest);
 /* 52:54:00:xx:xx:xx from host, guest and nic: the same on every run and after a lost disk. */
 char *ks_derived_mac(struct ks_arena *arena, const char *host, const char *guest, const char *nic);

@@ -113,7 +113,9 @@ const struct ks_manifest *ks_manifest_load(struct ks_arena *arena, const struct 
     if (g.guests)
         load_guests(&g);
     check_host(g.m, host, f);
-    if (!g.l.partial)
+    if (!g.l.partial) {
         ks_manifest_check(g.m, f);
+        ks_manifest_seeds(arena, files, g.m, f);
+    }
     return g.m;
 }

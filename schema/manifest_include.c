@@ -16,8 +16,7 @@ struct reading {
     bool too_many;
 };
 
-/* `text` relative to the directory of `from`, without "." and ".."; NULL when it leaves the repository. */
-static const char *resolve(struct ks_arena *arena, const char *from, const char *text)
+const char *ks_manifest_path(struct ks_arena *arena, const char *from, const char *text)
 {
     const char *slash = strrchr(from, '/');
     const char *all = ks_sprintf(arena, "%.*s/%s", slash ? (int)(slash - from) : 0, from, text);
@@ -87,7 +86,7 @@ static void read_includes(struct reading *r, const char *path, const struct ks_n
         if (item->text[0] == '/')
             ks_report(r->f, KS_E_INVALID, item->at, "includes: expected a path relative to this file, found '%s'",
                       item->text);
-        else if (!(target = resolve(r->arena, path, item->text)))
+        else if (!(target = ks_manifest_path(r->arena, path, item->text)))
             ks_report(r->f, KS_E_INVALID, item->at, "includes: '%s' leaves the repository", item->text);
         else
             read_tree(r, target, item->at);

@@ -8,6 +8,11 @@
 /* Reads a file and all that it includes into one tree; NULL when there is nothing to read. */
 const struct ks_node *ks_manifest_tree(struct ks_arena *arena, const struct ks_files *files, const char *path,
                                        struct ks_findings *f);
+/* `text` relative to the directory of `from`, without "." and ".."; NULL when it leaves the repository. */
+const char *ks_manifest_path(struct ks_arena *arena, const char *from, const char *text);
+/* Reads the files of each guest's cloud-init seed, writes its metadata, and makes its digest. */
+void ks_manifest_seeds(struct ks_arena *arena, const struct ks_files *files, struct ks_manifest *m,
+                       struct ks_findings *f);
 /*
  * Lays each guest over the profiles that it names; the tree is otherwise the same. `broken`: profiles may be
  * missing because their lines could not be read.

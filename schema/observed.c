@@ -84,4 +84,10 @@ void ks_observed_sort(struct ks_observed *o)
     SORT(o->bridges);
     SORT(o->links);
     SORT(o->pci);
+    SORT(o->seeds);
+}
+
+bool ks_seed_is_there(const struct ks_observed *o, const char *path)
+{
+    return o->seeds.n && bsearch(&path, o->seeds.v, o->seeds.n, sizeof *o->seeds.v, compare_names);
 }

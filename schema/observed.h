@@ -166,11 +166,16 @@ struct ks_observed {
     const char *holders_unknown; /* why nobody can tell who else holds a VF or a PCI device; or NULL */
     KS_VEC(const char *)
     missing_files;                /* paths that the manifest needs (base images, kernels) and that are not there */
+    const char *seed_dir;         /* where cloud-init seeds lie: an absolute path; NULL: nobody asked */
+    const char *seed_tool;        /* the program that makes them, or NULL: there is none */
+    struct ks_strings seeds;      /* paths of those that the manifest wants and that are there */
     KS_VEC(const char *) unknown; /* whole kinds that could not be read: "networks: ..." */
 };
 
 /* Sorts each list by name; ks_observe() ends with it. The name is the first member of every element. */
 void ks_observed_sort(struct ks_observed *o);
+/* Whether a cloud-init seed that the manifest wants is there. */
+bool ks_seed_is_there(const struct ks_observed *o, const char *path);
 /* By name, or NULL. */
 const struct ks_seen_guest *ks_seen_guest(const struct ks_observed *o, const char *name);
 const struct ks_seen_pool *ks_seen_pool(const struct ks_observed *o, const char *name);

@@ -34,7 +34,7 @@ static bool looks_plain(const char *text)
     return text[strlen(text) - 1] != ' ';
 }
 
-static void add_quoted(struct ks_text *out, const char *text)
+void ks_text_add_quoted(struct ks_text *out, const char *text)
 {
     ks_text_add(out, "\"");
     for (const char *p = text; *p; p++) {
@@ -57,7 +57,7 @@ static void add_word(struct ks_text *out, const char *text, enum layout layout)
     if (layout != JSON && looks_plain(text))
         ks_text_add(out, text);
     else
-        add_quoted(out, text);
+        ks_text_add_quoted(out, text);
 }
 
 static void add_map(struct ks_text *out, const struct ks_map *map, bool sequence, enum layout layout)

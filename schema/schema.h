@@ -46,6 +46,7 @@ struct ks_obj {
     struct ks_loc at;
     uint64_t stated, null, other;
     struct ks_loc *field_at; /* one a field; NULL in observed objects */
+    bool gone;               /* an entry that a planner put into a map: the host must not have it */
     xmlNode *xml;            /* what it was read from, while that document lives; else NULL */
 };
 
@@ -53,6 +54,7 @@ struct ks_obj {
 struct ks_map {
     size_t n, cap;
     struct ks_obj **v;
+    bool open; /* set by a planner: not complete, entries that it does not name stay */
 };
 struct ks_obj *ks_map_get(const struct ks_map *map, const char *key);
 /* Adds an object under a new key, keeping the order; `obj->key` must be set. Linear when keys arrive in order. */

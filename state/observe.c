@@ -102,6 +102,11 @@ static bool needs_kernel(const struct ks_manifest *want)
     return want->kernel != NULL;
 }
 
+static bool needs_seeds(const struct ks_manifest *want)
+{
+    return want->guests.n > 0;
+}
+
 static const struct {
     const char *name; /* as ->unknown says it */
     ks_observe_fn *observe;
@@ -116,6 +121,7 @@ static const struct {
     {"devices", ks_observe_devices, needs_devices},
     {"kernel", ks_observe_kernel, needs_kernel},
     {"capabilities", ks_observe_caps, always},
+    {"seeds", ks_observe_seeds, needs_seeds},
 };
 
 /* "/pool/path/name" in a pool at "/pool/path" is volume "pool/name" as well. */

@@ -17,6 +17,7 @@ struct ks_observing {
     int root;                       /* directory descriptor of "/" or of --root */
     const struct ks_manifest *want; /* what is named is read; NULL (import, observe): everything is */
     const struct ks_ledger *ledger; /* or NULL */
+    const char *state_path;         /* of the state directory; or NULL */
     bool all_guests;                /* set by ks_observe(): every guest may hold a device that the manifest names */
     bool everything;                /* read what nobody names, too: holders of devices, import */
     unsigned threads;               /* readers on the one connection; 0: 8 */
@@ -35,6 +36,7 @@ int ks_observe_hugepages(struct ks_observing *o, struct ks_observed *ret,
                          struct ks_error *err);                                                /* and nodes, CPUs */
 int ks_observe_devices(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err); /* PFs, VFs, PCI */
 int ks_observe_kernel(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
+int ks_observe_seeds(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err); /* cloud-init */
 int ks_observe_caps(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
 
 /* ---- the ledger: what kvmstate made, where the thing itself cannot carry the mark ------------------------------
