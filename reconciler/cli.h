@@ -33,7 +33,7 @@ struct ks_options {
     const char *file, *repo, *ref, *path, *host;
     const char *connect, *root;
     unsigned allow; /* a bit per enum ks_impact */
-    struct ks_strings targets;
+    struct ks_strings targets, guests;
     const char *out;
     bool detailed_exitcode, dry_run, all, markdown;
     struct ks_strings args;
@@ -59,8 +59,9 @@ enum {
     KS_OF_PLAN = 1 << 1,
     KS_OF_APPLY = 1 << 2,
     KS_OF_SCHEMA = 1 << 3,
-    KS_OF_HIDDEN = 1 << 4,
-    KS_OF_ALL = (1 << 5) - 1,
+    KS_OF_IMPORT = 1 << 4,
+    KS_OF_HIDDEN = 1 << 5,
+    KS_OF_ALL = (1 << 6) - 1,
 };
 
 enum ks_option_type {
@@ -99,4 +100,5 @@ void ks_bash_completion(struct ks_text *out);
 
 /* The commands. */
 typedef int ks_command_fn(const struct ks_options *options, struct ks_arena *arena);
-ks_command_fn ks_command_validate, ks_command_plan, ks_command_apply, ks_command_schema, ks_command_generate;
+ks_command_fn ks_command_validate, ks_command_plan, ks_command_apply, ks_command_schema, ks_command_import,
+    ks_command_generate;

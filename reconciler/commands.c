@@ -29,6 +29,13 @@ const struct ks_command ks_commands[] = {
      .run = ks_command_schema,
      .summary = "Print the JSON Schema of the manifest, for editors.",
      .text = "With --markdown: the reference page of all fields."},
+    {.name = "import",
+     .run = ks_command_import,
+     .summary = "Print the host, or one guest of it, as a manifest. Changes nothing.",
+     .text = "What is printed is valid, says nothing that is a default, and its own plan is empty but for the "
+             "adoption. What no field says stands under xml, as fragments of libvirt's own; what cannot be said "
+             "there either is named in a comment, and stays as it is.\n\n"
+             "Passwords and the values of secrets are never printed."},
     {.name = "generate",
      .args = "man|bash",
      .min_args = 1,
@@ -38,4 +45,4 @@ const struct ks_command ks_commands[] = {
      .summary = "Print the man page or the completion for bash."},
 };
 const size_t ks_n_commands = KS_COUNT(ks_commands);
-_Static_assert(KS_COUNT(ks_commands) == 5, "cli.h has a bit for each");
+_Static_assert(KS_COUNT(ks_commands) == 6, "cli.h has a bit for each");

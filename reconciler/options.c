@@ -30,6 +30,7 @@ static const char *check_target(struct ks_arena *arena, const char *text)
 #define OWN ""
 #define AT(member) offsetof(struct ks_options, member)
 enum { READS = KS_OF_VALIDATE | KS_OF_PLAN | KS_OF_APPLY, MEETS_HOST = KS_OF_PLAN | KS_OF_APPLY };
+enum { KNOWS_HOST = READS | KS_OF_IMPORT, CONNECTS = MEETS_HOST | KS_OF_IMPORT };
 
 const struct ks_option ks_option_table[] = {
     {.name = "all",
@@ -77,6 +78,14 @@ const struct ks_option ks_option_table[] = {
      .value = "KIND/NAME",
      .doc = "This thing and what it needs, nothing else. A kind alone means all of it. May be repeated.",
      .check = check_target},
+    {.name = "guest",
+     .letter = 'g',
+     .type = KS_OPTION_LIST,
+     .offset = AT(guests),
+     .of = KS_OF_IMPORT,
+     .group = OWN,
+     .value = "NAME",
+     .doc = "This guest alone. May be repeated."},
     {.name = "markdown",
      .type = KS_OPTION_FLAG,
      .offset = AT(markdown),
@@ -116,7 +125,7 @@ const struct ks_option ks_option_table[] = {
     {.name = "host",
      .type = KS_OPTION_TEXT,
      .offset = AT(host),
-     .of = READS,
+     .of = KNOWS_HOST,
      .group = SOURCE,
      .value = "NAME",
      .doc = "Which host. Default: this machine's host name."},
@@ -125,14 +134,14 @@ const struct ks_option ks_option_table[] = {
      .letter = 'c',
      .type = KS_OPTION_TEXT,
      .offset = AT(connect),
-     .of = MEETS_HOST,
+     .of = CONNECTS,
      .group = HOST,
      .value = "URI",
      .doc = "Which libvirt. Default: libvirt's own default."},
     {.name = "root",
      .type = KS_OPTION_TEXT,
      .offset = AT(root),
-     .of = READS,
+     .of = KNOWS_HOST,
      .group = HOST,
      .value = "DIR",
      .doc = "Where sysfs, procfs, /etc/kvmstate and the state directory are looked for. For tests."},

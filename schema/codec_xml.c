@@ -23,7 +23,7 @@ static const char *const device_names[] = {
  */
 static const struct repeatable {
     const char *name;
-    const char *id[3];
+    const char *id[KS_XML_IDS];
 } repeatables[] = {
     {"disk", {"target/@dev"}},
     {"controller", {"@type", "@model"}},
@@ -96,7 +96,7 @@ static xmlNode *next_named(xmlNode *node, const xmlNode *like)
     return NULL;
 }
 
-static bool is_device(const xmlNode *node)
+bool ks_xml_is_device(const xmlNode *node)
 {
     for (size_t i = 0; i < KS_COUNT(device_names); i++)
         if (ks_xml_is(node, device_names[i]))
@@ -209,7 +209,7 @@ static bool same_identity(struct ks_arena *arena, const struct repeatable *r, xm
     return any || is_subset(arena, want, have);
 }
 
-static xmlNode *find_counterpart(struct ks_arena *arena, xmlNode *want, xmlNode *parent)
+xmlNode *ks_xml_counterpart(struct ks_arena *arena, xmlNode *want, xmlNode *parent)
 {
     const struct repeatable *r = repeatable_of(want, parent);
 
@@ -217,6 +217,13 @@ static xmlNode *find_counterpart(struct ks_arena *arena, xmlNode *want, xmlNode 
         if (!r || same_identity(arena, r, want, h))
             return h;
     return NULL;
+}
+
+const char *const *ks_xml_identity(const xmlNode *node, const xmlNode *parent)
+{
+    const struct repeatable *r = repeatable_of(node, parent);
+
+    return r ? r->id : NULL;
 }
 
 /* Another type or model of a thing is another thing: what was said of the old one does not hold for it. */
@@ -245,7 +252,7 @@ static void add_copy(xmlNode *want, xmlNode *parent)
 
 static void merge(struct ks_arena *arena, xmlNode *want, xmlNode *parent)
 {
-    xmlNode *have = find_counterpart(arena, want, parent);
+    xmlNode *have = ks_xml_counterpart(arena, want, parent);
 
     if (have && is_another(want, have)) {
         xmlUnlinkNode(have);
@@ -301,7 +308,7 @@ const char *ks_check_fragments(struct ks_arena *arena, const char **text)
 static void merge_all(struct ks_arena *arena, xmlNode *fragments, xmlNode *domain)
 {
     for (xmlNode *c = next_element(fragments->children); c; c = next_element(c->next))
-        merge(arena, c, is_device(c) ? ks_xml_ensure_child(domain, "devices") : domain);
+        merge(arena, c, ks_xml_is_device(c) ? ks_xml_ensure_child(domain, "devices") : domain);
 }
 
 static int fragments_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
@@ -321,7 +328,7 @@ static int fragments_write(xmlNode *node, const struct ks_field *field, const st
 static bool all_there(struct ks_arena *arena, xmlNode *fragments, xmlNode *domain)
 {
     for (xmlNode *c = next_element(fragments->children); c; c = next_element(c->next)) {
-        xmlNode *parent = is_device(c) ? ks_xml_child(domain, "devices") : domain;
+        xmlNode *parent = ks_xml_is_device(c) ? ks_xml_child(domain, "devices") : domain;
         if (!parent || !has_subset(arena, c, parent))
             return false;
     }

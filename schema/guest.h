@@ -32,6 +32,12 @@ extern const struct ks_codec ks_pci_codec, ks_serial_codec, ks_tpm_codec, ks_wat
 /* codec_xml.c: fragments */
 extern const struct ks_codec ks_fragments_codec;
 const char *ks_check_fragments(struct ks_arena *arena, const char **text);
+/* The child of `parent` that the fragment `want` speaks of, or NULL. */
+xmlNode *ks_xml_counterpart(struct ks_arena *arena, xmlNode *want, xmlNode *parent);
+/* What tells elements of this name apart: up to KS_XML_IDS paths; NULL where there is one of them at most. */
+enum { KS_XML_IDS = 3 };
+const char *const *ks_xml_identity(const xmlNode *node, const xmlNode *parent);
+bool ks_xml_is_device(const xmlNode *node); /* one that stands under <devices> */
 
 /* A PCI address in an element with domain, bus, slot and function, as DDDD:BB:DD.F; NULL when there is none. */
 const char *ks_pci_read(struct ks_arena *arena, const xmlNode *address);

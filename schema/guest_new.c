@@ -215,7 +215,7 @@ static xmlNode *start(bool kvm, xmlDoc **ret, struct ks_error *err)
     return ks_xml_parse(text, strlen(text), ret, err) ? NULL : xmlDocGetRootElement(*ret);
 }
 
-int ks_guest_new_xml(const struct ks_guest *want, bool kvm, xmlDoc **ret, struct ks_error *err)
+int ks_guest_written_xml(const struct ks_guest *want, bool kvm, xmlDoc **ret, struct ks_error *err)
 {
     static const char *const x86[] = {"pc", "q35", "microvm"}, *const pcie[] = {"q35", "pc-q35", "virt"};
     const char *machine = ks_has(&want->o, "machine") ? want->machine : default_machine;
@@ -223,8 +223,6 @@ int ks_guest_new_xml(const struct ks_guest *want, bool kvm, xmlDoc **ret, struct
     ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
     struct ks_guest guest = *want;
 
-    if (check(want, err))
-        return -1;
     m.x86 = starts_with_any(machine, x86, KS_COUNT(x86));
     m.pcie = starts_with_any(machine, pcie, KS_COUNT(pcie));
     m.domain = start(kvm, &doc, err);
@@ -233,4 +231,9 @@ int ks_guest_new_xml(const struct ks_guest *want, bool kvm, xmlDoc **ret, struct
         return ks_wrap(err, "in the definition of guest %s", want->o.key);
     *ret = ks_take(doc);
     return 0;
+}
+
+int ks_guest_new_xml(const struct ks_guest *want, bool kvm, xmlDoc **ret, struct ks_error *err)
+{
+    return check(want, err) ? -1 : ks_guest_written_xml(want, kvm, ret, err);
 }

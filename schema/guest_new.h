@@ -9,3 +9,5 @@
  * libvirt does not add by itself (spare PCIe ports on q35, ...). The mark is the caller's to write.
  */
 int ks_guest_new_xml(const struct ks_guest *want, bool kvm, xmlDoc **ret, struct ks_error *err);
+/* The same of what is stated so far, without a word about what is missing: for import. */
+int ks_guest_written_xml(const struct ks_guest *want, bool kvm, xmlDoc **ret, struct ks_error *err);

@@ -60,6 +60,11 @@ static void add_word(struct ks_text *out, const char *text, enum layout layout)
         ks_text_add_quoted(out, text);
 }
 
+void ks_print_word(struct ks_text *out, const char *text)
+{
+    add_word(out, text, FLOW);
+}
+
 static void add_map(struct ks_text *out, const struct ks_map *map, bool sequence, enum layout layout)
 {
     ks_text_add(out, sequence ? "[" : "{");

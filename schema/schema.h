@@ -275,7 +275,9 @@ void ks_print_yaml(struct ks_text *out, const struct ks_obj *obj, unsigned inden
 /* One line in flow style: "{volume: images/data1.qcow2, bus: virtio}"; the bare value where a shorthand says it
  * all. */
 void ks_print_flow(struct ks_text *out, const struct ks_obj *obj);
-/* The same as JSON, for saved plans, observe and fingerprints; one line. */
+/* A string as YAML has it: bare where that is a string to every reader, else quoted. */
+void ks_print_word(struct ks_text *out, const char *text);
+/* Objects as JSON, for saved plans, observe and fingerprints; one line. */
 void ks_print_json(struct ks_text *out, const struct ks_obj *obj);
 
 enum ks_change_op { KS_SET, KS_UNSET, KS_ADD, KS_REMOVE };

@@ -109,7 +109,7 @@ static bool wants_firmware(const struct ks_manifest *want)
 
 int ks_observe_caps(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
 {
-    if (!is_needed(o->want, ret))
+    if (!o->everything && !is_needed(o->want, ret))
         return 0;
     if (read_capabilities(o, &ret->caps, err) < 0)
         return -1;

@@ -43,7 +43,7 @@ static bool states_fragments(const struct ks_observing *o, const char *name)
 {
     const struct ks_obj *want = o->want ? ks_map_get(&o->want->guests, name) : NULL;
 
-    return want && ks_has(want, "xml");
+    return o->keep_xml || (want && ks_has(want, "xml"));
 }
 
 static const struct ks_guest *parse(struct reader *r, const char *text, struct ks_seen_guest *guest,
