@@ -15,6 +15,9 @@ _kvmstate()
     --target | -t)
         return
         ;;
+    --guest | -g)
+        return
+        ;;
     --file | -f)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
@@ -50,6 +53,7 @@ _kvmstate()
         plan) command=plan ;;
         apply) command=apply ;;
         schema) command=schema ;;
+        import) command=import ;;
         esac
     done
     case $command in
@@ -57,7 +61,8 @@ _kvmstate()
     plan) mapfile -t COMPREPLY < <(compgen -W "--out --detailed-exitcode --allow --target --file --repo --ref --path --host --connect --root --json --color --quiet --verbose --debug --help" -- "$cur") ;;
     apply) mapfile -t COMPREPLY < <(compgen -W "--dry-run --allow --target --file --repo --ref --path --host --connect --root --json --color --quiet --verbose --debug --help" -f -- "$cur") ;;
     schema) mapfile -t COMPREPLY < <(compgen -W "--markdown --color --quiet --verbose --debug --help" -- "$cur") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "validate plan apply schema --help --version" -- "$cur") ;;
+    import) mapfile -t COMPREPLY < <(compgen -W "--guest --host --connect --root --color --quiet --verbose --debug --help" -- "$cur") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "validate plan apply schema import --help --version" -- "$cur") ;;
     esac
 }
 complete -F _kvmstate kvmstate

@@ -10,7 +10,29 @@ struct use {
     const char *what; /* "nic fast", "device nvme" */
     const char *address;
     struct ks_loc at;
+    const struct ks_obj *device; /* the nic, or the PCI device */
 };
+
+static bool has_device(const struct ks_guest *have, const struct use *u)
+{
+    const struct ks_map *map = u->device->kind == &ks_nic_kind ? &have->nics : &have->devices;
+    const struct ks_obj *found = ks_match(map, u->device);
+
+    if (!found)
+        return false;
+    return u->address &&
+           ks_streq(u->address, found->kind == &ks_nic_kind ? ((const struct ks_nic *)found)->vf_address
+                                                            : ((const struct ks_pci_device *)found)->pci);
+}
+
+/* In its definition already, and nothing of this plan starts it: as it was, which stands in nobody's way. */
+static bool is_old(const struct use *u)
+{
+    const struct ks_seen_guest *seen = ks_seen_guest(u->p->have, u->guest->o.key);
+    const bool starts = ks_has(&u->guest->o, "state") && u->guest->state != KS_GUEST_STOPPED;
+
+    return seen && seen->config && !(starts && seen->state == KS_GUEST_STOPPED) && has_device(seen->config, u);
+}
 
 static void complain(const struct use *u, const char *fmt, ...) KS_PRINTF(2, 3);
 static void complain(const struct use *u, const char *fmt, ...)
@@ -20,7 +42,11 @@ static void complain(const struct use *u, const char *fmt, ...)
     va_start(ap, fmt);
     const char *text = ks_vsprintf(u->p->arena, fmt, ap);
     va_end(ap);
-    (void)ks_report(u->p->findings, KS_E_CONFLICT, u->at, "guest %s: %s: %s", u->guest->o.key, u->what, text);
+    if (is_old(u))
+        ks_report_warning(u->p->findings, KS_E_CONFLICT, u->at, "guest %s: %s: %s; its definition has it so",
+                          u->guest->o.key, u->what, text);
+    else
+        (void)ks_report(u->p->findings, KS_E_CONFLICT, u->at, "guest %s: %s: %s", u->guest->o.key, u->what, text);
 }
 
 static bool has_iommu(const struct ks_planning *p)
@@ -137,6 +163,7 @@ static void check_vf(struct use *u, const struct ks_nic *nic)
     uint64_t index;
 
     u->at = ks_at(&nic->o, "vf");
+    u->device = &nic->o;
     u->address = nic->vf_address;
     if (nic->vf->pf && !pf) {
         complain(u, "the host has no PF %s", nic->vf->pf);
@@ -166,6 +193,7 @@ static void check_device(struct use *u, const struct ks_pci_device *device)
     const struct ks_seen_pf *pf = ks_seen_pf(u->p->have, device->pci);
 
     u->at = ks_at(&device->o, "pci");
+    u->device = &device->o;
     u->address = device->pci;
     if (!d) {
         complain(u, "the host has no PCI device %s", device->pci);

@@ -5,17 +5,50 @@
 
 #include <inttypes.h>
 
-static int complain(struct ks_planning *p, const struct ks_guest *guest, struct ks_loc at, const char *fmt, ...)
-    KS_PRINTF(4, 5);
-static int complain(struct ks_planning *p, const struct ks_guest *guest, struct ks_loc at, const char *fmt, ...)
+/* One guest that is checked. */
+struct check {
+    struct ks_planning *p;
+    const struct ks_guest *guest;
+    const struct ks_seen_guest *seen; /* or NULL */
+    struct ks_changes changes;        /* against its definition; made when the first complaint asks */
+    bool compared;
+};
+
+/* What the definition says already counts for nothing new, unless this plan starts the guest. */
+static bool is_new(struct check *c, const struct ks_obj *obj, const char *key)
 {
-    char buf[1024];
+    const bool starts = ks_has(&c->guest->o, "state") && c->guest->state != KS_GUEST_STOPPED;
+
+    if (!c->seen || !c->seen->config || (starts && c->seen->state == KS_GUEST_STOPPED))
+        return true;
+    if (!c->compared)
+        ks_diff(c->p->arena, &c->guest->o, &c->seen->config->o, false, &c->changes);
+    c->compared = true;
+    for (size_t i = 0; i < c->changes.n; i++) {
+        const struct ks_change *change = &c->changes.v[i];
+        if (change->op == KS_ADD ? change->entry == obj
+                                 : change->want == obj && (!key || ks_streq(change->field->key, key)))
+            return true;
+    }
+    return false;
+}
+
+/* An error in what changes; a warning in what stays as it is, which stands in nobody's way. */
+static void complain(struct check *c, const struct ks_obj *obj, const char *key, const char *fmt, ...)
+    KS_PRINTF(4, 5);
+static void complain(struct check *c, const struct ks_obj *obj, const char *key, const char *fmt, ...)
+{
+    const struct ks_loc at = key ? ks_at(obj, key) : obj->at;
     va_list ap;
 
     va_start(ap, fmt);
-    (void)vsnprintf(buf, sizeof buf, fmt, ap);
+    const char *text = ks_vsprintf(c->p->arena, fmt, ap);
     va_end(ap);
-    return ks_report(p->findings, KS_E_CONFLICT, at, "guest %s: %s", guest->o.key, buf);
+    if (is_new(c, obj, key))
+        (void)ks_report(c->p->findings, KS_E_CONFLICT, at, "guest %s: %s", c->guest->o.key, text);
+    else
+        ks_report_warning(c->p->findings, KS_E_CONFLICT, at, "guest %s: %s; its definition has it so",
+                          c->guest->o.key, text);
 }
 
 static bool is_file_missing(const struct ks_observed *have, const char *path)
@@ -26,31 +59,31 @@ static bool is_file_missing(const struct ks_observed *have, const char *path)
     return false;
 }
 
-static void check_volume(struct ks_planning *p, const struct ks_guest *guest, const struct ks_disk *disk)
+static void check_volume(struct check *c, const struct ks_disk *disk)
 {
     const char *slash = strchr(disk->volume, '/');
-    const char *pool = ks_strndup(p->arena, disk->volume, (size_t)(slash - disk->volume));
-    const struct ks_seen_pool *seen = ks_seen_pool(p->have, pool);
-    const struct ks_loc at = ks_at(&disk->o, "volume");
+    const char *pool = ks_strndup(c->p->arena, disk->volume, (size_t)(slash - disk->volume));
+    const struct ks_seen_pool *seen = ks_seen_pool(c->p->have, pool);
 
     /* Under `volumes`, or in place. */
-    if (ks_wanted_volume(p, disk->volume)) {
-        if (!seen && !ks_map_get(&p->want->pools, pool))
-            (void)complain(p, guest, at, "disk %s: there is no pool '%s', neither in the manifest nor on the host",
-                           disk->o.key, pool);
+    if (ks_wanted_volume(c->p, disk->volume)) {
+        if (!seen && !ks_map_get(&c->p->want->pools, pool))
+            complain(c, &disk->o, "volume",
+                     "disk %s: there is no pool '%s', neither in the manifest nor on the host", disk->o.key, pool);
         return;
     }
-    if (ks_pools_unknown(p))
-        (void)complain(p, guest, at, "disk %s: pools could not be read: %s", disk->o.key, ks_pools_unknown(p));
-    else if (!seen && !ks_map_get(&p->want->pools, pool))
-        (void)complain(p, guest, at, "disk %s: there is no pool '%s', neither in the manifest nor on the host",
-                       disk->o.key, pool);
+    if (ks_pools_unknown(c->p))
+        complain(c, &disk->o, "volume", "disk %s: pools could not be read: %s", disk->o.key,
+                 ks_pools_unknown(c->p));
+    else if (!seen && !ks_map_get(&c->p->want->pools, pool))
+        complain(c, &disk->o, "volume", "disk %s: there is no pool '%s', neither in the manifest nor on the host",
+                 disk->o.key, pool);
     else if (seen && seen->volumes_known && !ks_map_get(&seen->volumes, slash + 1))
-        (void)complain(p, guest, at, "disk %s: pool '%s' has no volume '%s', and the manifest declares none",
-                       disk->o.key, pool, slash + 1);
+        complain(c, &disk->o, "volume", "disk %s: pool '%s' has no volume '%s', and the manifest declares none",
+                 disk->o.key, pool, slash + 1);
     else if (!seen)
-        (void)complain(p, guest, at, "disk %s: pool '%s' is new, and the manifest declares no volume '%s' in it",
-                       disk->o.key, pool, slash + 1);
+        complain(c, &disk->o, "volume", "disk %s: pool '%s' is new, and the manifest declares no volume '%s' in it",
+                 disk->o.key, pool, slash + 1);
 }
 
 static bool has_any(const struct ks_obj *obj, const char *const *keys, size_t n)
@@ -62,46 +95,44 @@ static bool has_any(const struct ks_obj *obj, const char *const *keys, size_t n)
 }
 
 /* What the guest has already keeps what the manifest does not state; what is to be made needs it stated. */
-static void check_origin(struct ks_planning *p, const struct ks_guest *guest, const struct ks_obj *device,
-                         const struct ks_map *have, const char *const *keys, size_t n)
+static void check_origin(struct check *c, const struct ks_obj *device, const struct ks_map *have,
+                         const char *const *keys, size_t n)
 {
-    struct ks_text list = {.arena = p->arena};
+    struct ks_text list = {.arena = c->p->arena};
 
     if (has_any(device, keys, n) || device->other || ks_match(have, device))
         return;
     for (size_t i = 0; i < n; i++)
         ks_text_addf(&list, "%s%s", i == 0 ? "" : i + 1 == n ? " and " : ", ", keys[i]);
-    (void)complain(p, guest, device->at, "%s %s is new, and one of %s is missing", device->kind->name, device->key,
-                   ks_text_str(&list));
+    complain(c, device, NULL, "%s %s is new, and one of %s is missing", device->kind->name, device->key,
+             ks_text_str(&list));
 }
 
-static void check_origins(struct ks_planning *p, const struct ks_guest *guest, const struct ks_seen_guest *seen)
+static void check_origins(struct check *c)
 {
     static const char *const disk_keys[] = {"volume", "file", "block", "rbd"};
     static const char *const nic_keys[] = {"bridge", "network", "vf"};
-    const struct ks_guest *have = seen ? seen->config : NULL;
+    const struct ks_guest *have = c->seen ? c->seen->config : NULL;
 
-    for (size_t i = 0; i < guest->disks.n; i++) {
-        const struct ks_disk *disk = (const struct ks_disk *)guest->disks.v[i];
+    for (size_t i = 0; i < c->guest->disks.n; i++) {
+        const struct ks_disk *disk = (const struct ks_disk *)c->guest->disks.v[i];
         if (disk->device != KS_DISK_CDROM && disk->device != KS_DISK_FLOPPY)
-            check_origin(p, guest, &disk->o, have ? &have->disks : NULL, disk_keys, KS_COUNT(disk_keys));
+            check_origin(c, &disk->o, have ? &have->disks : NULL, disk_keys, KS_COUNT(disk_keys));
     }
-    for (size_t i = 0; i < guest->nics.n; i++)
-        check_origin(p, guest, guest->nics.v[i], have ? &have->nics : NULL, nic_keys, KS_COUNT(nic_keys));
+    for (size_t i = 0; i < c->guest->nics.n; i++)
+        check_origin(c, c->guest->nics.v[i], have ? &have->nics : NULL, nic_keys, KS_COUNT(nic_keys));
 }
 
-static void check_disks(struct ks_planning *p, const struct ks_guest *guest)
+static void check_disks(struct check *c)
 {
-    for (size_t i = 0; i < guest->disks.n; i++) {
-        const struct ks_disk *disk = (const struct ks_disk *)guest->disks.v[i];
+    for (size_t i = 0; i < c->guest->disks.n; i++) {
+        const struct ks_disk *disk = (const struct ks_disk *)c->guest->disks.v[i];
         if (ks_has(&disk->o, "volume"))
-            check_volume(p, guest, disk);
-        if (ks_has(&disk->o, "file") && is_file_missing(p->have, disk->file))
-            (void)complain(p, guest, ks_at(&disk->o, "file"), "disk %s: there is no file %s", disk->o.key,
-                           disk->file);
-        if (ks_has(&disk->o, "block") && is_file_missing(p->have, disk->block))
-            (void)complain(p, guest, ks_at(&disk->o, "block"), "disk %s: there is no device %s", disk->o.key,
-                           disk->block);
+            check_volume(c, disk);
+        if (ks_has(&disk->o, "file") && is_file_missing(c->p->have, disk->file))
+            complain(c, &disk->o, "file", "disk %s: there is no file %s", disk->o.key, disk->file);
+        if (ks_has(&disk->o, "block") && is_file_missing(c->p->have, disk->block))
+            complain(c, &disk->o, "block", "disk %s: there is no device %s", disk->o.key, disk->block);
     }
 }
 
@@ -111,39 +142,39 @@ static bool is_absent(struct ks_planning *p, const struct ks_obj *obj)
            ks_streq(ks_show(p->arena, &obj->kind->fields[ks_row(obj->kind, "state")], obj), "absent");
 }
 
-static void check_nics(struct ks_planning *p, const struct ks_guest *guest)
+static void check_nics(struct check *c)
 {
-    for (size_t i = 0; i < guest->nics.n; i++) {
-        const struct ks_nic *nic = (const struct ks_nic *)guest->nics.v[i];
+    for (size_t i = 0; i < c->guest->nics.n; i++) {
+        const struct ks_nic *nic = (const struct ks_nic *)c->guest->nics.v[i];
         if (ks_has(&nic->o, "bridge")) {
-            const struct ks_obj *bridge = ks_map_get(&p->want->bridges, nic->bridge);
-            const struct ks_seen_link *link = ks_seen_link(p->have, nic->bridge);
-            if (bridge ? is_absent(p, bridge) : !ks_seen_bridge(p->have, nic->bridge) && !link)
-                (void)complain(p, guest, ks_at(&nic->o, "bridge"),
-                               "nic %s: there is no bridge '%s', neither in the manifest nor on the host",
-                               nic->o.key, nic->bridge);
+            const struct ks_obj *bridge = ks_map_get(&c->p->want->bridges, nic->bridge);
+            const struct ks_seen_link *link = ks_seen_link(c->p->have, nic->bridge);
+            if (bridge ? is_absent(c->p, bridge) : !ks_seen_bridge(c->p->have, nic->bridge) && !link)
+                complain(c, &nic->o, "bridge",
+                         "nic %s: there is no bridge '%s', neither in the manifest nor on the host", nic->o.key,
+                         nic->bridge);
         }
         if (ks_has(&nic->o, "network")) {
-            const struct ks_obj *network = ks_map_get(&p->want->networks, nic->network);
-            if (network ? is_absent(p, network) : !ks_seen_network(p->have, nic->network))
-                (void)complain(p, guest, ks_at(&nic->o, "network"),
-                               "nic %s: there is no network '%s', neither in the manifest nor on the host",
-                               nic->o.key, nic->network);
+            const struct ks_obj *network = ks_map_get(&c->p->want->networks, nic->network);
+            if (network ? is_absent(c->p, network) : !ks_seen_network(c->p->have, nic->network))
+                complain(c, &nic->o, "network",
+                         "nic %s: there is no network '%s', neither in the manifest nor on the host", nic->o.key,
+                         nic->network);
         }
     }
 }
 
-static void check_cpuset(struct ks_planning *p, const struct ks_guest *guest, struct ks_loc at, const char *what,
+static void check_cpuset(struct check *c, const struct ks_obj *obj, const char *key, const char *what,
                          const struct ks_cpuset *set)
 {
-    if (ks_cpuset_count(&p->have->cpus) > 0 && !ks_cpuset_subset(set, &p->have->cpus))
-        (void)complain(p, guest, at, "%s: host CPUs %s are not all online here (%s)", what,
-                       ks_cpuset_format(p->arena, set), ks_cpuset_format(p->arena, &p->have->cpus));
+    if (ks_cpuset_count(&c->p->have->cpus) > 0 && !ks_cpuset_subset(set, &c->p->have->cpus))
+        complain(c, obj, key, "%s: host CPUs %s are not all online here (%s)", what,
+                 ks_cpuset_format(c->p->arena, set), ks_cpuset_format(c->p->arena, &c->p->have->cpus));
 }
 
-static void check_pinning(struct ks_planning *p, const struct ks_guest *guest)
+static void check_pinning(struct check *c)
 {
-    const struct ks_pinning *pinning = guest->pinning;
+    const struct ks_pinning *pinning = c->guest->pinning;
     const struct {
         const char *what;
         const struct ks_map *map;
@@ -152,109 +183,117 @@ static void check_pinning(struct ks_planning *p, const struct ks_guest *guest)
     for (size_t m = 0; m < KS_COUNT(maps) && pinning; m++) {
         for (size_t i = 0; i < maps[m].map->n; i++) {
             const struct ks_set *pin = (const struct ks_set *)maps[m].map->v[i];
-            check_cpuset(p, guest, pin->o.at, ks_sprintf(p->arena, "%s %s", maps[m].what, pin->o.key), &pin->value);
+            check_cpuset(c, &pin->o, "cpus", ks_sprintf(c->p->arena, "%s %s", maps[m].what, pin->o.key),
+                         &pin->value);
         }
     }
     if (pinning && ks_has(&pinning->o, "emulator"))
-        check_cpuset(p, guest, ks_at(&pinning->o, "emulator"), "emulator", &pinning->emulator);
+        check_cpuset(c, &pinning->o, "emulator", "emulator", &pinning->emulator);
 }
 
-static void check_nodes(struct ks_planning *p, const struct ks_guest *guest, struct ks_loc at,
-                        const struct ks_cpuset *nodes)
+static void check_nodes(struct check *c, const struct ks_obj *obj, const char *key, const struct ks_cpuset *nodes)
 {
     for (int id = ks_cpuset_next(nodes, 0); id >= 0; id = ks_cpuset_next(nodes, (unsigned)id + 1)) {
-        bool found = p->have->nodes.n == 0;
-        for (size_t i = 0; i < p->have->nodes.n; i++)
-            found = found || p->have->nodes.v[i].id == id;
+        bool found = c->p->have->nodes.n == 0;
+        for (size_t i = 0; i < c->p->have->nodes.n; i++)
+            found = found || c->p->have->nodes.v[i].id == id;
         if (!found)
-            (void)complain(p, guest, at, "the host has no NUMA node %d (it has %zu)", id, p->have->nodes.n);
+            complain(c, obj, key, "the host has no NUMA node %d (it has %zu)", id, c->p->have->nodes.n);
     }
 }
 
-static void check_numa(struct ks_planning *p, const struct ks_guest *guest)
+static void check_numa(struct check *c)
 {
-    if (!guest->numa)
+    if (!c->guest->numa)
         return;
-    if (ks_has(&guest->numa->o, "nodes"))
-        check_nodes(p, guest, ks_at(&guest->numa->o, "nodes"), &guest->numa->nodes);
-    for (size_t i = 0; i < guest->numa->cells.n; i++) {
-        const struct ks_cell *cell = (const struct ks_cell *)guest->numa->cells.v[i];
+    if (ks_has(&c->guest->numa->o, "nodes"))
+        check_nodes(c, &c->guest->numa->o, "nodes", &c->guest->numa->nodes);
+    for (size_t i = 0; i < c->guest->numa->cells.n; i++) {
+        const struct ks_cell *cell = (const struct ks_cell *)c->guest->numa->cells.v[i];
         if (ks_has(&cell->o, "node"))
-            check_nodes(p, guest, ks_at(&cell->o, "node"), &cell->node);
+            check_nodes(c, &cell->o, "node", &cell->node);
     }
 }
 
-static void check_machine(struct ks_planning *p, const struct ks_guest *guest)
+static void check_machine(struct check *c)
 {
     const char *near[128];
     size_t n = 0;
 
-    if (!ks_has(&guest->o, "machine") || p->have->caps.machines.n == 0)
+    if (!ks_has(&c->guest->o, "machine") || c->p->have->caps.machines.n == 0)
         return;
-    for (size_t i = 0; i < p->have->caps.machines.n; i++) {
-        if (ks_streq(p->have->caps.machines.v[i].alias, guest->machine) ||
-            ks_streq(p->have->caps.machines.v[i].name, guest->machine))
+    for (size_t i = 0; i < c->p->have->caps.machines.n; i++) {
+        if (ks_streq(c->p->have->caps.machines.v[i].alias, c->guest->machine) ||
+            ks_streq(c->p->have->caps.machines.v[i].name, c->guest->machine))
             return;
         if (n < KS_COUNT(near))
-            near[n++] = p->have->caps.machines.v[i].name;
+            near[n++] = c->p->have->caps.machines.v[i].name;
     }
-    (void)complain(p, guest, ks_at(&guest->o, "machine"), "machine '%s' is not known to QEMU here", guest->machine);
-    if (ks_nearest(guest->machine, near, n))
-        ks_report_hint(p->findings, "did you mean '%s'?", ks_nearest(guest->machine, near, n));
+    complain(c, &c->guest->o, "machine", "machine '%s' is not known to QEMU here", c->guest->machine);
+    if (ks_nearest(c->guest->machine, near, n))
+        ks_report_hint(c->p->findings, "did you mean '%s'?", ks_nearest(c->guest->machine, near, n));
 }
 
-static void check_files(struct ks_planning *p, const struct ks_guest *guest)
+static void check_files(struct check *c)
 {
-    const struct ks_direct_kernel *dk = guest->direct_kernel;
+    const struct ks_direct_kernel *dk = c->guest->direct_kernel;
 
-    if (dk && ks_has(&dk->o, "kernel") && is_file_missing(p->have, dk->kernel))
-        (void)complain(p, guest, ks_at(&dk->o, "kernel"), "there is no kernel %s", dk->kernel);
-    if (dk && ks_has(&dk->o, "initrd") && is_file_missing(p->have, dk->initrd))
-        (void)complain(p, guest, ks_at(&dk->o, "initrd"), "there is no initrd %s", dk->initrd);
-    for (size_t i = 0; i < guest->filesystems.n; i++) {
-        const struct ks_filesystem *fs = (const struct ks_filesystem *)guest->filesystems.v[i];
-        if (ks_has(&fs->o, "source") && is_file_missing(p->have, fs->source))
-            (void)complain(p, guest, ks_at(&fs->o, "source"), "filesystem %s: there is no directory %s", fs->o.key,
-                           fs->source);
+    if (dk && ks_has(&dk->o, "kernel") && is_file_missing(c->p->have, dk->kernel))
+        complain(c, &dk->o, "kernel", "there is no kernel %s", dk->kernel);
+    if (dk && ks_has(&dk->o, "initrd") && is_file_missing(c->p->have, dk->initrd))
+        complain(c, &dk->o, "initrd", "there is no initrd %s", dk->initrd);
+    for (size_t i = 0; i < c->guest->filesystems.n; i++) {
+        const struct ks_filesystem *fs = (const struct ks_filesystem *)c->guest->filesystems.v[i];
+        if (ks_has(&fs->o, "source") && is_file_missing(c->p->have, fs->source))
+            complain(c, &fs->o, "source", "filesystem %s: there is no directory %s", fs->o.key, fs->source);
     }
 }
 
 /* What the manifest can say and nothing carries out is refused: silence would pass for consent. */
-static void check_supported(struct ks_planning *p, const struct ks_guest *guest)
+static void check_supported(struct check *c)
 {
-    const struct ks_obj *numa = guest->numa ? &guest->numa->o : NULL;
+    const struct ks_obj *numa = c->guest->numa ? &c->guest->numa->o : NULL;
 
-    if (ks_has(numa, "placement") && guest->numa->placement == KS_PLACEMENT_AUTO)
-        (void)ks_report(p->findings, KS_E_UNSUPPORTED, ks_at(numa, "placement"),
+    if (ks_has(numa, "placement") && c->guest->numa->placement == KS_PLACEMENT_AUTO)
+        (void)ks_report(c->p->findings, KS_E_UNSUPPORTED, ks_at(numa, "placement"),
                         "guest %s: automatic placement is not carried out yet: state nodes, cells and pinning",
-                        guest->o.key);
-    if (ks_has(&guest->o, "wait-for"))
-        (void)ks_report(p->findings, KS_E_UNSUPPORTED, ks_at(&guest->o, "wait-for"),
-                        "guest %s: nothing waits for an address yet", guest->o.key);
+                        c->guest->o.key);
+    if (ks_has(&c->guest->o, "wait-for"))
+        (void)ks_report(c->p->findings, KS_E_UNSUPPORTED, ks_at(&c->guest->o, "wait-for"),
+                        "guest %s: nothing waits for an address yet", c->guest->o.key);
 }
 
-static void check_seed(struct ks_planning *p, const struct ks_guest *guest)
+static void check_seed(struct check *c)
 {
-    const char *path = ks_seed_path(p->arena, p->have->seed_dir, guest);
+    const char *path = ks_seed_path(c->p->arena, c->p->have->seed_dir, c->guest);
 
-    if (path && !p->have->seed_tool && !ks_seed_is_there(p->have, path))
-        (void)complain(p, guest, ks_at(&guest->o, "cloud-init"),
-                       "cloud-init: there is no program that makes an ISO image: install xorriso or genisoimage");
+    if (path && !c->p->have->seed_tool && !ks_seed_is_there(c->p->have, path))
+        complain(c, &c->guest->o, "cloud-init",
+                 "cloud-init: there is no program that makes an ISO image: install xorriso or genisoimage");
+}
+
+static void check_firmware(struct check *c)
+{
+    const struct ks_obj *guest = &c->guest->o;
+
+    if (ks_has(guest, "firmware") &&
+        ks_streq(ks_show(c->p->arena, &guest->kind->fields[ks_row(guest->kind, "firmware")], guest), "efi") &&
+        c->p->have->caps.machines.n > 0 && !c->p->have->caps.efi)
+        complain(c, guest, "firmware", "no UEFI firmware is installed for QEMU here");
 }
 
 void ks_guest_check(struct ks_planning *p, const struct ks_guest *want, const struct ks_seen_guest *seen)
 {
-    check_supported(p, want);
-    check_origins(p, want, seen);
-    check_disks(p, want);
-    check_nics(p, want);
-    check_pinning(p, want);
-    check_numa(p, want);
-    check_machine(p, want);
-    check_files(p, want);
-    check_seed(p, want);
-    if (ks_has(&want->o, "firmware") &&
-        ks_streq(ks_show(p->arena, &want->o.kind->fields[ks_row(want->o.kind, "firmware")], &want->o), "efi") &&
-        p->have->caps.machines.n > 0 && !p->have->caps.efi)
-        (void)complain(p, want, ks_at(&want->o, "firmware"), "no UEFI firmware is installed for QEMU here");
+    struct check c = {.p = p, .guest = want, .seen = seen};
+
+    check_supported(&c);
+    check_origins(&c);
+    check_disks(&c);
+    check_nics(&c);
+    check_pinning(&c);
+    check_numa(&c);
+    check_machine(&c);
+    check_files(&c);
+    check_seed(&c);
+    check_firmware(&c);
 }

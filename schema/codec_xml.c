@@ -104,14 +104,19 @@ bool ks_xml_is_device(const xmlNode *node)
     return false;
 }
 
-/* <memory> and <vcpu> are singletons at the top, and repeatable elsewhere. */
+static bool is_named(const xmlNode *node, const char *name)
+{
+    return node && ks_streq((const char *)node->name, name);
+}
+
+/* <memory> is a device, else there is one; <vcpu> likewise in <vcpus>. */
 static const struct repeatable *repeatable_of(const xmlNode *node, const xmlNode *parent)
 {
-    const bool top = parent && ks_streq((const char *)parent->name, "domain");
+    const bool is_one = (ks_xml_is(node, "memory") && !is_named(parent, "devices")) ||
+                        (ks_xml_is(node, "vcpu") && !is_named(parent, "vcpus"));
 
-    for (size_t i = 0; i < KS_COUNT(repeatables); i++)
-        if (ks_streq((const char *)node->name, repeatables[i].name) &&
-            !(top && (ks_xml_is(node, "memory") || ks_xml_is(node, "vcpu"))))
+    for (size_t i = 0; i < KS_COUNT(repeatables) && !is_one; i++)
+        if (ks_streq((const char *)node->name, repeatables[i].name))
             return &repeatables[i];
     return NULL;
 }

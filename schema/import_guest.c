@@ -152,6 +152,16 @@ static void settle_cpu(struct job *j)
         ks_unmark(&cpu->o, "check");
 }
 
+/* libvirt makes every CD-ROM read-only. */
+static void settle_disks(struct job *j)
+{
+    for (size_t i = 0; i < j->want->disks.n; i++) {
+        struct ks_disk *disk = (struct ks_disk *)j->want->disks.v[i];
+        if (ks_has(&disk->o, "device") && disk->device == KS_DISK_CDROM)
+            ks_unmark(&disk->o, "readonly");
+    }
+}
+
 static void settle_vcpus(struct job *j)
 {
     if (j->want->vcpus == j->want->max_vcpus)
@@ -240,6 +250,7 @@ static int import(struct job *j, struct ks_error *err)
     settle_boot(j);
     settle_cpu(j);
     settle_vcpus(j);
+    settle_disks(j);
     keep_writable(j);
     keep_equal(j);
     ks_import_minimise(j->arena, j->want, j->full, j->kvm);

@@ -18,10 +18,10 @@ struct trial {
     bool possible;   /* the part can be made at all */
 };
 
-/* Kept whatever the trial says: a guest's size and a nic's identity are what people look for. */
+/* Kept whatever the trial says: a guest's size, and what a nic is known by. */
 static bool is_kept(const struct ks_field *field)
 {
-    static const char *const keys[] = {"memory", "mac", "uuid"};
+    static const char *const keys[] = {"memory", "mac", "uuid", "address"};
 
     for (size_t i = 0; i < KS_COUNT(keys); i++)
         if (ks_streq(field->key, keys[i]))
@@ -155,8 +155,8 @@ static void minimise_entry(const struct trial *outer, size_t map, struct ks_obj 
 
     if (!same)
         return;
-    *map_at(&want, map) = (struct ks_map){1, 1, (struct ks_obj *[]){entry}};
-    *map_at(&full, map) = (struct ks_map){1, 1, (struct ks_obj *[]){same}};
+    *map_at(&want, map) = (struct ks_map){.n = 1, .cap = 1, .v = (struct ks_obj *[]){entry}};
+    *map_at(&full, map) = (struct ks_map){.n = 1, .cap = 1, .v = (struct ks_obj *[]){same}};
     want.o.stated &= bits;
     full.o.stated &= bits;
     t.want = &want;

@@ -56,8 +56,6 @@ static const struct {
     {"devices/controller[@type='fdc']", "@index"},
     {"devices/controller[@type='ccid']", "@index"},
     {"devices/controller[@type='virtio-serial']", "@index"},
-    {"devices/console", "target"},
-    {"devices/console", "source/@append"},
     {"devices/graphics", "@port"},
     {"devices/graphics", "@autoport"},
     {"devices/graphics", "@listen"},
@@ -102,9 +100,8 @@ static const char own[] =
     "<video><model type='qxl' ram='65536' vram='65536' vgamem='16384' heads='1' primary='yes'/></video>"
     "<memballoon model='virtio'/>"
     "<watchdog model='itco' action='reset'/>"
-    "<console type='pty'/>"
+    "<serial><target type='isa-serial' port='0'><model name='isa-serial'/></target></serial>"
     "<serial type='pty'><target type='isa-serial' port='0'><model name='isa-serial'/></target></serial>"
-    "<serial type='pty'><target type='system-serial' port='0'><model name='pl011'/></target></serial>"
     "</devices>"
     "</domain>";
 
@@ -131,7 +128,7 @@ static void strip_rule(xmlNode *domain, size_t i)
 static void strip(struct ks_arena *arena, xmlNode *domain, const struct ks_observed *host)
 {
     static const char *const of_devices[] = {"alias", "address", "boot"};
-    xmlNode *devices = ks_xml_child(domain, "devices"), *emulator, *type;
+    xmlNode *devices = ks_xml_child(domain, "devices"), *emulator, *type, *vcpu;
 
     for (size_t i = 0; i < KS_COUNT(by_itself); i++)
         strip_rule(domain, i);
@@ -142,6 +139,9 @@ static void strip(struct ks_arena *arena, xmlNode *domain, const struct ks_obser
     emulator = devices ? ks_xml_child(devices, "emulator") : NULL;
     if (emulator && ks_streq(ks_xml_content(arena, emulator), host->caps.emulator))
         drop(emulator);
+    vcpu = ks_xml_child(domain, "vcpu");
+    if (vcpu)
+        ks_xml_set_content(vcpu, "");
     type = ks_xml_find(domain, "os/type", NULL);
     if (type && ks_streq(ks_xml_attr(type, "arch"), host->caps.arch))
         ks_xml_set_attr(type, "arch", NULL);
@@ -151,6 +151,22 @@ static void strip(struct ks_arena *arena, xmlNode *domain, const struct ks_obser
     if (ks_xml_find(domain, "os/@firmware", NULL)) {
         ks_xml_unset(domain, "os/loader", NULL, NULL, domain);
         ks_xml_unset(domain, "os/nvram", NULL, NULL, domain);
+    }
+}
+
+/* The first serial port is shown once more as a console, which is no device of its own. */
+static void strip_consoles(xmlNode *domain)
+{
+    xmlNode *next;
+
+    if (!ks_xml_find(domain, "devices/serial", NULL))
+        return;
+    for (xmlNode *c = ks_xml_find(domain, "devices/console", NULL); c; c = next) {
+        const xmlNode *target = ks_xml_child(c, "target");
+        const char *type = target ? ks_xml_attr(target, "type") : NULL;
+        next = ks_xml_next(c, "console");
+        if (!type || ks_streq(type, "serial"))
+            drop(c);
     }
 }
 
@@ -203,11 +219,17 @@ static xmlNode *copy(struct rest *w, const xmlNode *node)
     return ret;
 }
 
-/* Of libvirt's own elements of this name the one that says most of what `node` says, and nothing else. */
+/*
+ * Of libvirt's own elements of this name the one that says most of what `node` says, and nothing else. Of what
+ * there is one at most: that one, each word of which counts for itself.
+ */
 static xmlNode *own_like(const xmlNode *node, const xmlNode *parent)
 {
     xmlNode *best = NULL;
     unsigned most = 0;
+
+    if (parent && !ks_xml_identity(node, node->parent))
+        return ks_xml_child(parent, (const char *)node->name);
 
     for (xmlNode *o = parent ? ks_xml_child(parent, (const char *)node->name) : NULL; o;
          o = ks_xml_next(o, (const char *)node->name)) {
@@ -235,12 +257,6 @@ static bool says_text(struct rest *w, const xmlNode *node, const char *text)
     return node && ks_streq(text_of(w, node), text);
 }
 
-static void ensure(struct rest *w, xmlNode **ret, const xmlNode *like)
-{
-    if (!*ret)
-        *ret = new_node(w, like);
-}
-
 /* One of those that the manifest made speaks for one of the host's. */
 static xmlNode *take(struct rest *w, xmlNode *node, xmlNode *parent)
 {
@@ -262,6 +278,14 @@ static void add_identity(struct rest *w, xmlNode *ret, xmlNode *node)
         if (value)
             (void)ks_xml_set(ret, ids[i], NULL, NULL, value, &err);
     }
+}
+
+static void ensure(struct rest *w, xmlNode **ret, xmlNode *like)
+{
+    if (*ret)
+        return;
+    *ret = new_node(w, like);
+    add_identity(w, *ret, like);
 }
 
 static xmlNode *rest_of(struct rest *w, xmlNode *node, xmlNode *said, xmlNode *owns)
@@ -298,7 +322,6 @@ static xmlNode *rest_of(struct rest *w, xmlNode *node, xmlNode *said, xmlNode *o
         xmlFreeNode(ret);
         return copy(w, node);
     }
-    add_identity(w, ret, node);
     return ret;
 }
 
@@ -409,6 +432,7 @@ void ks_import_rest(struct ks_arena *arena, const struct ks_guest *guest, xmlNod
     owns = xmlDocGetRootElement(defaults);
     strip(arena, domain, host);
     strip_iothreads(domain);
+    strip_consoles(domain);
     put_children(&w, domain, said, owns);
     put_children(&w, ks_xml_child(domain, "devices"), ks_xml_child(said, "devices"), ks_xml_child(owns, "devices"));
 }

@@ -67,9 +67,13 @@ static void check_pins(struct ks_checking *c, const struct ks_guest *g)
         const struct ks_obj *pin = g->pinning->iothreads.v[i];
         unsigned long long number = strtoull(pin->key, NULL, 10);
 
-        if (number == 0 || number > g->iothreads)
+        if (number == 0 || g->iothreads == 0)
             ks_report(c->f, KS_E_NOT_FOUND, pin->at, "iothread %s: the guest has %llu, counted from 1", pin->key,
                       (unsigned long long)g->iothreads);
+        else if (number > g->iothreads)
+            ks_report_warning(c->f, KS_E_NOT_FOUND, pin->at,
+                              "iothread %s of %llu, which a definition made elsewhere may number so", pin->key,
+                              (unsigned long long)g->iothreads);
     }
 }
 

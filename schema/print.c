@@ -11,6 +11,19 @@ static bool is_printed(const struct ks_obj *obj, unsigned i)
     return ks_stated_i(obj, i) && !(obj->kind->fields[i].flags & KS_F_HIDDEN);
 }
 
+/* Every number, time and date of YAML 1.1 starts with a digit, a sign or a point, and is made of these. */
+static bool looks_numeric(const char *text)
+{
+    const bool prefixed = text[0] == '0' && text[1] && strchr("xXoObB", text[1]);
+    const char *made_of = prefixed ? "0123456789_xXoObBabcdefABCDEF" : "0123456789+-.:_eE";
+
+    if (!strchr("0123456789+-.", text[0]) || !strpbrk(text, "0123456789"))
+        return false;
+    /* Of addresses that some reader may take for a time all are quoted, not some. */
+    return strspn(text, made_of) == strlen(text) ||
+           (strchr(text, ':') && strspn(text, "0123456789abcdefABCDEF:.") == strlen(text));
+}
+
 static bool looks_plain(const char *text)
 {
     /* What YAML 1.1 readers take for something else than a string. */
@@ -21,7 +34,7 @@ static bool looks_plain(const char *text)
     for (size_t i = 0; i < KS_COUNT(taken); i++)
         if (strcmp(text, taken[i]) == 0)
             return false;
-    if (strspn(text, "0123456789+-.:_eExXoabcdefABCDEF") == strlen(text) && strpbrk(text, "0123456789"))
+    if (looks_numeric(text))
         return false;
     if (strchr("-?:,[]{}#&*!|>'\"%@` ", *text))
         return false;

@@ -93,11 +93,20 @@ def changes_of(guest, xml):
             break
     for key, nic in list((guest.get("nics") or {}).items())[:1]:
         if isinstance(nic, dict) and "vf" not in nic and nic.get("mac"):
-            out.append(_entry("nics", key, "link", "down", f"domain/devices/interface[{nic['mac']}]/link"))
+            out.append(_entry("nics", key, "link", "up" if nic.get("link") == "down" else "down", f"domain/devices/interface[{nic['mac']}]/link"))
     return out
 
 
 # ---- the loop -------------------------------------------------------------------------------------------------------
+
+def _said(result):
+    """What kvmstate had to say; of a plan in JSON what stands in its way."""
+    try:
+        findings = [f for f in result.json["findings"] if f["severity"] == "error"]
+    except (AssertionError, KeyError):
+        return result.stderr + result.stdout
+    return "\n".join(f"{f['line']}: {f['message']}" for f in findings)
+
 
 class Trip:
     """One file on one host. `steps` says how far it came, for whoever counts."""
@@ -117,7 +126,7 @@ class Trip:
 
     def _run(self, command, *args):
         result = self.desired.run(command, "--host", "testhost", *args)
-        assert result.status == 0, f"{command}: {result.stderr}{result.stdout}\n{self.file.read_text()}"
+        assert result.status == 0, f"{command}: {_said(result)}\n{self.file.read_text()}"
         return result
 
     def _plan(self, adopts):
