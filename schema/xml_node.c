@@ -3,7 +3,7 @@
 #include <libxml/parser.h>
 #include <libxml/xmlerror.h>
 
-#include "schema/xml.h"
+#include "schema/xml_private.h"
 
 /* libxml2 gives NULL when memory is out, and what we ask for is never wrong otherwise. */
 static void *must(void *made)
@@ -36,7 +36,7 @@ static xmlNode *element_from(xmlNode *node, const char *name)
 
 xmlNode *ks_xml_child(const xmlNode *node, const char *name)
 {
-    return element_from(node->children, name);
+    return name && ks_xml_lacks(node, name, false) ? NULL : element_from(node->children, name);
 }
 
 xmlNode *ks_xml_next(const xmlNode *node, const char *name)
@@ -53,16 +53,12 @@ xmlNode *ks_xml_top(xmlNode *node)
 
 const char *ks_xml_attr(const xmlNode *node, const char *name)
 {
+    if (ks_xml_lacks(node, name, true))
+        return NULL;
     for (const xmlAttr *a = node->properties; a; a = a->next)
-        if (!a->ns &&
-            strcmp((const char *)a->name, name) == 0) /* one text: there is no entity left without a DTD */
+        if (!a->ns && same_name(a->name, name)) /* one text: there is no entity left without a DTD */
             return a->children && a->children->content ? (const char *)a->children->content : "";
     return NULL;
-}
-
-static bool is_text(const xmlNode *node)
-{
-    return node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE;
 }
 
 const char *ks_xml_content(struct ks_arena *arena, const xmlNode *node)
@@ -71,10 +67,10 @@ const char *ks_xml_content(struct ks_arena *arena, const xmlNode *node)
     if (!first)
         return "";
     if (!first->next)
-        return is_text(first) ? (const char *)first->content : "";
+        return ks_xml_is_text(first) ? (const char *)first->content : "";
     struct ks_text text = {.arena = arena};
     for (const xmlNode *c = first; c; c = c->next)
-        if (is_text(c))
+        if (ks_xml_is_text(c))
             ks_text_add(&text, (const char *)c->content);
     return ks_text_str(&text);
 }

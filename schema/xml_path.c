@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The path language of ks_field.xml: read in place and walked by hand. */
-#include "schema/xml.h"
+#include "schema/xml_private.h"
 
 /* One ELEM of a path. */
 struct step {
@@ -135,6 +135,8 @@ static bool same_name(const xmlChar *name, const char *want, size_t n)
 
 static const xmlNode *child_named(const xmlNode *node, const char *name, size_t n)
 {
+    if (ks_xml_lacks(node, name, false))
+        return NULL;
     for (const xmlNode *c = node->children; c; c = c->next)
         if (c->type == XML_ELEMENT_NODE && !c->ns && same_name(c->name, name, n))
             return c;
@@ -186,6 +188,8 @@ static inline bool step_matches(const xmlNode *node, const struct step *step, co
 
 static xmlNode *step_child(const xmlNode *node, const struct step *step, const char *key)
 {
+    if (ks_xml_lacks(node, step->name, false))
+        return NULL;
     for (xmlNode *c = node->children; c; c = c->next)
         if (step_matches(c, step, key))
             return c;
@@ -208,6 +212,9 @@ static xmlNode *path_start(xmlNode *node, const char **path)
 static xmlNode *find(xmlNode *node, const char *path, const char *key, bool need_attr, const char **ret_attr)
 {
     struct step step;
+    if (*path == '@' ? need_attr && ks_xml_lacks(node, path + 1, true)
+                     : *path && *path != '.' && ks_xml_lacks(node, path, false))
+        return NULL;
     if (!step_next(path, &step)) {
         const char *attr = strchr(path, '@');
         *ret_attr = attr ? attr + 1 : NULL;
@@ -264,7 +271,7 @@ xmlNode *ks_xml_each(xmlNode *node, const char *path, const char *key, const xml
 {
     struct step last;
     const xmlNode *parent = last_parent(node, path, key, &last);
-    xmlNode *c = after ? after->next : parent ? parent->children : NULL;
+    xmlNode *c = after ? after->next : parent && !ks_xml_lacks(parent, last.name, false) ? parent->children : NULL;
     while (c && !step_matches(c, &last, key))
         c = c->next;
     return c;

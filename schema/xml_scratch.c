@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Documents that are read once and dropped: libxml2 parses, and its nodes are made here, in an arena, where libxml2
- * itself would ask malloc for each of them and give each back. Of a thousand guests' definitions that is half of
- * what looking at them costs (docs/performance.md). Such a tree is for reading alone.
+ * Documents that are read once and dropped, into an arena, where libxml2 itself would ask malloc for each of their
+ * nodes and give each back. What libvirt writes is mostly of the form that xml_quick.c reads; of the rest libxml2
+ * tells, element by element. Such a tree is for reading alone.
  *
  * Comments and processing instructions are left out: no reader sees them. The rest is what ks_xml_parse() makes,
- * blanks between elements dropped by the same rule (areBlanks() in libxml2's parser.c).
+ * blanks between elements dropped by the same rule.
  */
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 
-#include "schema/xml.h"
+#include "schema/xml_private.h"
 
 struct ks_xml_scratch {
     xmlParserCtxt *ctxt;
@@ -39,6 +39,8 @@ static void append(struct ks_xml_scratch *s, xmlNode *node)
     else
         s->at->children = node;
     s->at->last = node;
+    if (node->type == XML_ELEMENT_NODE)
+        ks_xml_hint_add(s->at, (const char *)node->name, false);
 }
 
 static xmlNode *make_text(struct ks_xml_scratch *s, xmlElementType type, const char *text, size_t len)
@@ -62,11 +64,8 @@ static bool is_blank(const char *text, size_t len)
 /* A tag ends the text before it. Indentation goes, but where there is text besides, or nothing else. */
 static void end_text(struct ks_xml_scratch *s, bool closes)
 {
-    if (s->at && s->len > 0 &&
-        (s->preserve || s->at->extra || (closes && !s->at->children) || !is_blank(s->text, s->len))) {
+    if (s->at && s->len > 0 && (s->preserve || ks_xml_keeps_blanks(s->at, closes) || !is_blank(s->text, s->len)))
         append(s, make_text(s, XML_TEXT_NODE, s->text, s->len));
-        s->at->extra = 1; /* it holds text */
-    }
     s->len = 0;
 }
 
@@ -111,7 +110,9 @@ static void add_attr(struct ks_xml_scratch *s, xmlNode *node, xmlAttr **end, con
     xmlAttr *attr = ks_new(s->arena, xmlAttr);
 
     attr->type = XML_ATTRIBUTE_NODE;
-    attr->name = five[0];
+    attr->name = five[1] && !five[2]
+                     ? (const xmlChar *)ks_sprintf(s->arena, "%s:%s", (const char *)five[1], (const char *)five[0])
+                     : five[0];
     attr->ns = namespace_of(s, five[1], five[2]);
     attr->parent = node;
     attr->prev = *end;
@@ -120,6 +121,7 @@ static void add_attr(struct ks_xml_scratch *s, xmlNode *node, xmlAttr **end, con
     else
         node->properties = attr;
     *end = attr;
+    ks_xml_hint_add(node, (const char *)attr->name, true);
     if (five[4] > five[3]) {
         attr->children = attr->last =
             make_text(s, XML_TEXT_NODE, (const char *)five[3], (size_t)(five[4] - five[3]));
@@ -141,6 +143,7 @@ static void on_start(void *data, const xmlChar *name, const xmlChar *prefix, con
                      ? (const xmlChar *)ks_sprintf(s->arena, "%s:%s", (const char *)prefix, (const char *)name)
                      : name;
     node->ns = namespace_of(s, prefix, uri);
+    ks_xml_hint_add(node, "", false);
     for (int i = n_ns - 1; i >= 0; i--) {
         xmlNs *ns = namespace_of(s, namespaces[2 * i], namespaces[2 * i + 1]);
         if (ns)
@@ -162,14 +165,13 @@ static void on_end(void *data, const xmlChar *name, const xmlChar *prefix, const
     s->at = s->at->parent;
 }
 
-struct ks_xml_scratch *ks_xml_scratch_new(void)
+/* Made when the first document asks for it: its dictionary is filled once, for all of them. */
+static void make_parser(struct ks_xml_scratch *s)
 {
-    struct ks_xml_scratch *s = calloc(1, sizeof *s);
     xmlParserCtxt *ctxt = xmlNewParserCtxt();
 
-    if (!s || !ctxt)
+    if (!ctxt)
         abort();
-    s->arena = ks_arena_new();
     s->ctxt = ctxt;
     ctxt->_private = s;
     ctxt->sax->startElementNs = on_start;
@@ -182,6 +184,15 @@ struct ks_xml_scratch *ks_xml_scratch_new(void)
     /* A document type is refused once it is read: until then it declares nothing. */
     ctxt->sax->entityDecl = NULL;
     ctxt->sax->attributeDecl = NULL;
+}
+
+struct ks_xml_scratch *ks_xml_scratch_new(void)
+{
+    struct ks_xml_scratch *s = calloc(1, sizeof *s);
+
+    if (!s)
+        abort();
+    s->arena = ks_arena_new();
     return s;
 }
 
@@ -190,23 +201,21 @@ void ks_xml_scratch_free(struct ks_xml_scratch *s)
     if (!s)
         return;
     ks_arena_free(s->arena);
-    xmlFreeParserCtxt(s->ctxt);
+    if (s->ctxt)
+        xmlFreeParserCtxt(s->ctxt);
     free(s->text);
     free(s);
 }
 
-xmlNode *ks_xml_scratch_parse(struct ks_xml_scratch *s, const char *text, size_t len, struct ks_error *err)
+static xmlNode *parse_with_libxml(struct ks_xml_scratch *s, const char *text, size_t len, struct ks_error *err)
 {
     /* NOENT: attributes come with "&amp;" resolved, too. */
     const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOENT;
 
-    ks_arena_clear(s->arena);
+    if (!s->ctxt)
+        make_parser(s);
     s->root = s->at = NULL;
     s->len = 0;
-    if (len > INT32_MAX) {
-        (void)ks_fail(err, KS_E_SYNTAX, KS_NOWHERE, "not XML: longer than 2 GiB");
-        return NULL;
-    }
     xmlDoc *doc = xmlCtxtReadMemory(s->ctxt, text, (int)len, NULL, NULL, options);
     const bool typed = doc && (doc->intSubset || !s->root);
     if (!doc)
@@ -216,4 +225,17 @@ xmlNode *ks_xml_scratch_parse(struct ks_xml_scratch *s, const char *text, size_t
     if (doc)
         xmlFreeDoc(doc); /* it is empty */
     return doc && !typed ? s->root : NULL;
+}
+
+xmlNode *ks_xml_scratch_parse(struct ks_xml_scratch *s, const char *text, size_t len, struct ks_error *err)
+{
+    xmlNode *root;
+
+    ks_arena_clear(s->arena);
+    if (len > INT32_MAX) {
+        (void)ks_fail(err, KS_E_SYNTAX, KS_NOWHERE, "not XML: longer than 2 GiB");
+        return NULL;
+    }
+    root = ks_xml_quick(s->arena, ks_strndup(s->arena, text, len), len);
+    return root ? root : parse_with_libxml(s, text, len, err);
 }

@@ -18,6 +18,7 @@ enum { FLAG_AUTOSTART = 1, FLAG_PAUSED = 2, FLAG_TRANSIENT = 4, FLAG_SAVED = 8 }
 struct domain {
     virDomainPtr handle;
     const char *name;
+    int id; /* -1: it does not run */
     unsigned flags;
 };
 
@@ -75,7 +76,7 @@ static const struct ks_guest *read_xml(struct reader *r, virDomainPtr domain, un
         (void)ks_fail_virt(err, "read the definition of guest %s", guest->name);
         return NULL;
     }
-    guest->hash = ks_hash_str(guest->hash, text);
+    guest->hash = ks_hash_long(guest->hash, text, strlen(text));
     return parse(r, text, guest, err);
 }
 
@@ -99,22 +100,29 @@ static const char *read_pending(struct reader *r, const struct ks_seen_guest *gu
     return note && ks_starts(note, expected) ? ks_strdup(r->arena, note + strlen(expected)) : NULL;
 }
 
+/* As the definition has it; where that could not be read, libvirt still knows it. */
+static const char *uuid_of(const struct reader *r, const struct domain *domain, const struct ks_seen_guest *guest)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    if (guest->config && guest->config->uuid)
+        return guest->config->uuid;
+    return virDomainGetUUIDString(domain->handle, uuid) == 0 ? ks_strdup(r->arena, uuid) : NULL;
+}
+
 static void read_guest(struct reader *r, const struct domain *domain, struct ks_seen_guest *guest)
 {
     ks_auto(ks_error_done) struct ks_error err = {0};
-    char uuid[VIR_UUID_STRING_BUFLEN];
-    const unsigned id = virDomainGetID(domain->handle);
 
     guest->name = ks_strdup(r->arena, domain->name);
-    guest->id = id == (unsigned)-1 ? -1 : (int)id;
+    guest->id = domain->id;
     guest->persistent = !(domain->flags & FLAG_TRANSIENT);
     guest->autostart = domain->flags & FLAG_AUTOSTART;
     guest->managed_save = domain->flags & FLAG_SAVED;
     guest->state = state_of(domain, guest);
     guest->hash = KS_HASH_START;
-    if (virDomainGetUUIDString(domain->handle, uuid) == 0)
-        guest->uuid = ks_strdup(r->arena, uuid);
     guest->config = read_xml(r, domain->handle, VIR_DOMAIN_XML_INACTIVE, guest, &err);
+    guest->uuid = uuid_of(r, domain, guest);
     if (guest->config && guest->id >= 0)
         guest->live = read_xml(r, domain->handle, 0, guest, &err);
     guest->pending = read_pending(r, guest);
@@ -230,7 +238,7 @@ static size_t keep_needed(const struct ks_observing *o, virDomainPtr *list, size
     for (size_t i = 0; i < n; i++) {
         const char *name = virDomainGetName(list[i]);
         if (is_needed(o, name))
-            ret[kept++] = (struct domain){.handle = list[i], .name = name};
+            ret[kept++] = (struct domain){.handle = list[i], .name = name, .id = (int)virDomainGetID(list[i])};
     }
     qsort(ret, kept, sizeof *ret, compare_domains);
     return kept;
@@ -239,7 +247,7 @@ static size_t keep_needed(const struct ks_observing *o, virDomainPtr *list, size
 static bool any_runs(const struct domain *domains, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (virDomainGetID(domains[i].handle) != (unsigned)-1)
+        if (domains[i].id >= 0)
             return true;
     return false;
 }
