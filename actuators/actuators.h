@@ -41,6 +41,7 @@ struct ks_acting {
     const struct ks_files *files; /* of the manifest's repository */
     struct ks_progress progress;
     struct ks_keeping keeping;
+    const char *remark;            /* what the user wants to know of a step that is done; or NULL */
     const _Atomic bool *cancelled; /* the user asked to stop: no new waits */
 };
 

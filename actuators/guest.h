@@ -32,6 +32,25 @@ int ks_guest_edit_live(struct ks_acting *a, const struct ks_step *step, virDomai
 /* Tuning calls, one for each KS_LIVE_* that is no device. */
 int ks_guest_tune(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change, struct ks_error *err);
 
+/* What a start waits for, and which leases the guest had before it: those are no sign of life. */
+struct ks_lease {
+    const char *network, *mac;
+    bool known;
+    long long end; /* seconds since 1970; 0: for ever */
+};
+struct ks_waiting {
+    const struct ks_wait *what; /* NULL: nothing */
+    KS_VEC(struct ks_lease) leases;
+};
+/* Before the start, and after it: to the manifest's deadline, which is KS_E_TIMEOUT. What was found becomes the
+ * step's remark. */
+int ks_wait_begin(struct ks_acting *a, const struct ks_guest *want, virDomainPtr domain, struct ks_waiting *ret,
+                  struct ks_error *err);
+int ks_wait_end(struct ks_acting *a, const struct ks_step *step, const struct ks_waiting *w, virDomainPtr domain,
+                struct ks_error *err);
+/* The guest's agent has its end of the channel open. */
+bool ks_agent_is_connected(virDomainPtr domain);
+
 int ks_guest_start(struct ks_acting *a, const struct ks_step *step, virDomainPtr domain, bool paused,
                    struct ks_error *err);
 /* Asks by agent where one answers, then by ACPI, to the manifest's deadline; then what the manifest says. */

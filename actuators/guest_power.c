@@ -9,7 +9,6 @@ enum {
     STOP_MS = 120000,     /* the deadline where the manifest gives none */
 };
 
-/* A name for what the guest did when it was asked; libvirt's own words are for programmers. */
 static int forget_pending(struct ks_acting *a, const struct ks_step *step, struct ks_error *err)
 {
     if (!a->keeping.note)
@@ -27,6 +26,22 @@ static int expect_state(virDomainPtr domain, int wanted, struct ks_error *err)
         return ks_fail(err, KS_E_VERIFY, KS_NOWHERE, "guest %s: expected libvirt's state %d, found %d",
                        virDomainGetName(domain), wanted, state);
     return 0;
+}
+
+static int create(struct ks_acting *a, const struct ks_step *step, virDomainPtr domain, bool paused,
+                  struct ks_error *err)
+{
+    struct ks_waiting waiting = {0};
+
+    if (!paused && ks_wait_begin(a, (const struct ks_guest *)step->want, domain, &waiting, err) < 0)
+        return -1;
+    ks_tell(a, step, "starting", -1);
+    if (virDomainCreateWithFlags(domain, paused ? VIR_DOMAIN_START_PAUSED : 0) < 0)
+        return ks_fail_virt(err, "start guest %s", step->name);
+    if (forget_pending(a, step, err) < 0 ||
+        expect_state(domain, paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING, err) < 0)
+        return -1;
+    return ks_wait_end(a, step, &waiting, domain, err);
 }
 
 int ks_guest_start(struct ks_acting *a, const struct ks_step *step, virDomainPtr domain, bool paused,
@@ -51,27 +66,13 @@ int ks_guest_start(struct ks_acting *a, const struct ks_step *step, virDomainPtr
             return ks_fail_virt(err, "pause guest %s", step->name);
         return expect_state(domain, VIR_DOMAIN_PAUSED, err);
     }
-    ks_tell(a, step, "starting", -1);
-    if (virDomainCreateWithFlags(domain, paused ? VIR_DOMAIN_START_PAUSED : 0) < 0)
-        return ks_fail_virt(err, "start guest %s", step->name);
-    if (forget_pending(a, step, err) < 0)
-        return -1;
-    return expect_state(domain, paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING, err);
+    return create(a, step, domain, paused, err);
 }
 
 static bool is_off(virDomainPtr domain)
 {
     /* A transient guest is gone altogether when it is off. */
     return virDomainIsActive(domain) != 1;
-}
-
-static bool agent_answers(struct ks_acting *a, virDomainPtr domain)
-{
-    ks_auto(ks_freep) char *text = virDomainGetXMLDesc(domain, 0);
-    const char *agent = text ? strstr(text, "name='org.qemu.guest_agent.0' state='connected'") : NULL;
-
-    (void)a;
-    return agent != NULL;
 }
 
 static uint64_t stop_timeout(const struct ks_guest *want)
@@ -107,7 +108,7 @@ static int wait_off(struct ks_acting *a, const struct ks_step *step, virDomainPt
                     struct ks_error *err)
 {
     const uint64_t start = ks_now_ms();
-    bool agent = agent_answers(a, domain);
+    bool agent = ks_agent_is_connected(domain);
     uint64_t asked = 0;
 
     for (;;) {

@@ -103,6 +103,23 @@ static void plan_seed(struct job *j)
         (void)ks_thing_set(&j->t, "cloud-init", NULL, path);
 }
 
+/* A line for what the step takes its time for. */
+static void say_wait(struct job *j, struct ks_step *s)
+{
+    const struct ks_wait *wait = ks_has(&j->want->o, "wait-for") ? j->want->wait_for : NULL;
+    struct ks_arena *arena = j->t.p->arena;
+    const char *time;
+
+    if (!s || !wait || wait->what == KS_WAIT_NONE ||
+        (ks_has(&j->want->o, "state") && j->want->state != KS_GUEST_RUNNING))
+        return;
+    time = ks_has(&wait->o, "timeout") ? ks_duration_format(arena, wait->timeout) : "5m";
+    ks_step_add(j->t.p, s, "wait-for", NULL,
+                ks_sprintf(arena, "%s, for at most %s", wait->what == KS_WAIT_AGENT ? "agent" : "address", time),
+                KS_SAFE)
+        ->op = KS_ADD;
+}
+
 static void plan_state(struct job *j)
 {
     static const struct {
@@ -130,6 +147,8 @@ static void plan_state(struct job *j)
                           moves[i].impact);
         ks_step_needs(j->t.p, s, ks_sprintf(j->t.p->arena, "guest/%s", j->t.name));
         ks_guest_depends(j->t.p, s, j->want, moves[i].action != KS_ACT_STOP);
+        if (moves[i].have == KS_GUEST_STOPPED)
+            say_wait(j, s);
     }
 }
 
@@ -196,6 +215,7 @@ static void plan_existing(struct job *j)
     /* Who is to be off needs no restart: the definition takes effect when it next starts. */
     if (j->t.restart) {
         ks_step_needs(j->t.p, j->t.restart, ks_sprintf(j->t.p->arena, "guest/%s", j->t.name));
+        say_wait(j, j->t.restart);
         if (ks_has(&j->want->o, "state") && j->want->state == KS_GUEST_STOPPED) {
             if (j->t.main)
                 j->t.main->restart_only = false;
@@ -215,6 +235,8 @@ static void plan_creation(struct job *j)
     s = ks_thing_create(&j->t, starts ? state_names[j->want->state] : NULL);
     if (ks_has(&j->want->o, "autostart") && j->want->autostart)
         (void)ks_step_add(j->t.p, s, "autostart", NULL, "true", KS_SAFE);
+    if (starts)
+        say_wait(j, s);
 }
 
 static void plan_deletion(struct job *j, const char *reason)

@@ -258,9 +258,6 @@ static void check_supported(struct check *c)
         (void)ks_report(c->p->findings, KS_E_UNSUPPORTED, ks_at(numa, "placement"),
                         "guest %s: automatic placement is not carried out yet: state nodes, cells and pinning",
                         c->guest->o.key);
-    if (ks_has(&c->guest->o, "wait-for"))
-        (void)ks_report(c->p->findings, KS_E_UNSUPPORTED, ks_at(&c->guest->o, "wait-for"),
-                        "guest %s: nothing waits for an address yet", c->guest->o.key);
 }
 
 static void check_seed(struct check *c)

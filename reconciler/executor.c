@@ -244,7 +244,9 @@ static ks_act_fn *actuator_of(const struct ks_execution *x, const char *kind)
     return NULL;
 }
 
-static int act(struct engine *e, struct ks_step_result *r, enum ks_outcome *outcome, struct ks_error *err)
+/* *remark: to be freed, or NULL. */
+static int act(struct engine *e, struct ks_step_result *r, enum ks_outcome *outcome, char **remark,
+               struct ks_error *err)
 {
     ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
     struct telling telling = {e, r};
@@ -255,7 +257,10 @@ static int act(struct engine *e, struct ks_step_result *r, enum ks_outcome *outc
         return ks_fail(err, KS_E_BUG, KS_NOWHERE, "nothing knows how to change a %s", r->step->kind);
     acting.arena = arena;
     acting.progress = (struct ks_progress){.data = &telling, .report = on_progress};
-    return fn(&acting, r->step, outcome, err);
+    if (fn(&acting, r->step, outcome, err) < 0)
+        return -1;
+    *remark = acting.remark ? strdup(acting.remark) : NULL;
+    return 0;
 }
 
 static enum ks_step_status status_of(enum ks_outcome outcome)
@@ -283,10 +288,11 @@ static void run_step(struct engine *e, struct ks_step_result *r)
 {
     struct ks_error err = {0}, journal_err = {0};
     enum ks_outcome outcome = KS_NOOP;
+    ks_auto(ks_freep) char *remark = NULL;
     bool journal_lost = journal(e, "started", r->step->id, NULL, &journal_err) < 0;
-    const bool failed = journal_lost || act(e, r, &outcome, &err) < 0;
+    const bool failed = journal_lost || act(e, r, &outcome, &remark, &err) < 0;
     ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
-    const char *why = !failed ? NULL : ks_error_text(arena, journal_lost ? &journal_err : &err);
+    const char *why = !failed ? remark : ks_error_text(arena, journal_lost ? &journal_err : &err);
     const enum ks_step_status status = failed ? KS_STEP_FAILED : status_of(outcome);
 
     if (!journal_lost)

@@ -343,6 +343,8 @@ static void validate(const struct ks_obj *obj, struct ks_findings *f)
         (void)ks_report(f, KS_E_CONFLICT, ks_at(obj, "hotplug-ports"),
                         "hotplug-ports is for q35: machine %s has no PCIe, and needs none to plug devices",
                         g->machine);
+    if (ks_has(obj, "wait-for") && g->wait_for->what == KS_WAIT_AGENT && ks_has(obj, "agent") && !g->agent)
+        (void)ks_report(f, KS_E_CONFLICT, ks_at(obj, "wait-for"), "wait-for agent needs agent: true");
     if (ks_has(obj, "secure-boot") && g->secure_boot && ks_has(obj, "firmware") && g->firmware == 0)
         (void)ks_report(f, KS_E_CONFLICT, ks_at(obj, "secure-boot"), "secure-boot needs firmware: efi");
 }

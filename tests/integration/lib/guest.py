@@ -17,7 +17,7 @@ from pathlib import Path
 
 MEMORY_MIB = 160
 MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_balloon", "virtio_rng", "virtio_scsi", "ahci", "sd_mod",
-           "sr_mod", "e1000", "e1000e", "button", "evdev"]
+           "sr_mod", "e1000", "e1000e", "button", "evdev", "virtio_console", "af_packet"]
 POWER_BUTTON = "etc/acpi/PWRF/00000080"
 REPORT = re.compile(r"^KS-GUEST (\{.*\})\s*$", re.M)
 CMDLINE = "console=ttyS0 quiet panic=-1 memhp_default_state=online"
