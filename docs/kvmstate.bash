@@ -54,6 +54,7 @@ _kvmstate()
         apply) command=apply ;;
         schema) command=schema ;;
         import) command=import ;;
+        doctor) command=doctor ;;
         esac
     done
     case $command in
@@ -62,7 +63,8 @@ _kvmstate()
     apply) mapfile -t COMPREPLY < <(compgen -W "--dry-run --allow --target --file --repo --ref --path --host --connect --root --json --color --quiet --verbose --debug --help" -f -- "$cur") ;;
     schema) mapfile -t COMPREPLY < <(compgen -W "--markdown --color --quiet --verbose --debug --help" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -W "--guest --host --connect --root --color --quiet --verbose --debug --help" -- "$cur") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "validate plan apply schema import --help --version" -- "$cur") ;;
+    doctor) mapfile -t COMPREPLY < <(compgen -W "--file --repo --ref --path --host --connect --root --json --color --quiet --verbose --debug --help" -- "$cur") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "validate plan apply schema import doctor --help --version" -- "$cur") ;;
     esac
 }
 complete -F _kvmstate kvmstate

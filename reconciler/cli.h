@@ -60,8 +60,9 @@ enum {
     KS_OF_APPLY = 1 << 2,
     KS_OF_SCHEMA = 1 << 3,
     KS_OF_IMPORT = 1 << 4,
-    KS_OF_HIDDEN = 1 << 5,
-    KS_OF_ALL = (1 << 6) - 1,
+    KS_OF_DOCTOR = 1 << 5,
+    KS_OF_HIDDEN = 1 << 6,
+    KS_OF_ALL = (1 << 7) - 1,
 };
 
 enum ks_option_type {
@@ -101,4 +102,4 @@ void ks_bash_completion(struct ks_text *out);
 /* The commands. */
 typedef int ks_command_fn(const struct ks_options *options, struct ks_arena *arena);
 ks_command_fn ks_command_validate, ks_command_plan, ks_command_apply, ks_command_schema, ks_command_import,
-    ks_command_generate;
+    ks_command_doctor, ks_command_generate;

@@ -36,6 +36,15 @@ const struct ks_command ks_commands[] = {
              "adoption. What no field says stands under xml, as fragments of libvirt's own; what cannot be said "
              "there either is named in a comment, and stays as it is.\n\n"
              "Passwords and the values of secrets are never printed."},
+    {.name = "doctor",
+     .run = ks_command_doctor,
+     .summary = "Check whether this host is fit: for guests in general, or for its manifest.",
+     .text =
+         "Looks at KVM, nesting, libvirt, QEMU, firmware, the IOMMU and interrupt remapping, SR-IOV, huge pages, "
+         "control groups, helper programs, files and permissions. Each check says what is there, what in the "
+         "manifest needs it, and in one line how to mend it. Without a manifest it reports on the host in "
+         "general; without libvirt on all else. Changes nothing.\n\n"
+         "The exit status is 1 when something is missing that the manifest needs."},
     {.name = "generate",
      .args = "man|bash",
      .min_args = 1,
@@ -45,4 +54,4 @@ const struct ks_command ks_commands[] = {
      .summary = "Print the man page or the completion for bash."},
 };
 const size_t ks_n_commands = KS_COUNT(ks_commands);
-_Static_assert(KS_COUNT(ks_commands) == 6, "cli.h has a bit for each");
+_Static_assert(KS_COUNT(ks_commands) == 7, "cli.h has a bit for each");

@@ -29,8 +29,13 @@ static const char *check_target(struct ks_arena *arena, const char *text)
 #define OUTPUT "Output"
 #define OWN ""
 #define AT(member) offsetof(struct ks_options, member)
-enum { READS = KS_OF_VALIDATE | KS_OF_PLAN | KS_OF_APPLY, MEETS_HOST = KS_OF_PLAN | KS_OF_APPLY };
-enum { KNOWS_HOST = READS | KS_OF_IMPORT, CONNECTS = MEETS_HOST | KS_OF_IMPORT };
+enum {
+    CHANGES = KS_OF_PLAN | KS_OF_APPLY,
+    MEETS_HOST = CHANGES | KS_OF_DOCTOR,
+    READS = KS_OF_VALIDATE | MEETS_HOST,
+    KNOWS_HOST = READS | KS_OF_IMPORT,
+    CONNECTS = MEETS_HOST | KS_OF_IMPORT,
+};
 
 const struct ks_option ks_option_table[] = {
     {.name = "all",
@@ -63,7 +68,7 @@ const struct ks_option ks_option_table[] = {
     {.name = "allow",
      .type = KS_OPTION_IMPACTS,
      .offset = AT(allow),
-     .of = MEETS_HOST,
+     .of = CHANGES,
      .group = OWN,
      .value = "LIST",
      .doc = "Carry out steps of these impacts, too: restart, delete, data-loss, network.",
@@ -73,7 +78,7 @@ const struct ks_option ks_option_table[] = {
      .letter = 't',
      .type = KS_OPTION_LIST,
      .offset = AT(targets),
-     .of = MEETS_HOST,
+     .of = CHANGES,
      .group = OWN,
      .value = "KIND/NAME",
      .doc = "This thing and what it needs, nothing else. A kind alone means all of it. May be repeated.",

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "planners/doctor.h"
 #include "reconciler/executor.h"
 #include "reconciler/source.h"
 #include "schema/plan.h"
@@ -45,6 +46,10 @@ void ks_report_result(struct ks_text *out, const struct ks_execution *x, const s
 /* Steps of the plan made after an execution that should not be there: not held, not blocked, not pending. */
 struct ks_strings ks_unmet(struct ks_arena *arena, const struct ks_execution *x, const struct ks_plan *after);
 
+/* What the doctor found, a check a line, and what it comes to; `quiet`: only what is wrong. */
+void ks_report_doctor(struct ks_text *out, const struct ks_facts *facts, const struct ks_diagnoses *found,
+                      const char *manifest, bool quiet, const struct ks_report_style *style);
+
 /* JSON; the caller's reference. */
 json_t *ks_report_json(const struct ks_report *r);
 json_t *ks_report_step_json(const struct ks_step *step);
@@ -52,6 +57,8 @@ json_t *ks_report_findings_json(const struct ks_findings *f);
 /* {"format": 1, "error": {"code": "locked", "message": "..."}} */
 json_t *ks_report_error_json(const struct ks_error *err);
 json_t *ks_report_results_json(const struct ks_execution *x);
+/* What the doctor found; `manifest`: its path as people know it, or NULL. */
+json_t *ks_report_doctor_json(const struct ks_facts *facts, const struct ks_diagnoses *found, const char *manifest);
 /* As printed: indented, keys in the order given, a newline at the end; for free(). */
 char *ks_report_dump(const json_t *json);
 

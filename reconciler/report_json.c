@@ -225,6 +225,44 @@ json_t *ks_report_results_json(const struct ks_execution *x)
     return array;
 }
 
+static json_t *diagnosis_json(const struct ks_diagnosis *d)
+{
+    json_t *json = json_object();
+
+    set_text(json, "check", d->check);
+    set_text_if(json, "subject", d->subject);
+    set_text(json, "health", ks_health_name(d->health));
+    set_text(json, "text", d->text);
+    set_text_if(json, "cure", d->cure);
+    set_text_if(json, "needed_by", d->needed_by);
+    if (d->at.line) {
+        set_text_if(json, "file", d->at.file);
+        set(json, "line", json_integer(d->at.line));
+        set(json, "column", json_integer(d->at.col));
+    }
+    return json;
+}
+
+json_t *ks_report_doctor_json(const struct ks_facts *facts, const struct ks_diagnoses *found, const char *manifest)
+{
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    json_t *json = json_object(), *checks = json_array();
+
+    for (size_t i = 0; i < found->n; i++)
+        append(checks, diagnosis_json(&found->v[i]));
+    set(json, "format", json_integer(KS_REPORT_FORMAT));
+    set_text(json, "host", facts->host);
+    set_text_if(json, "kernel", facts->release);
+    set_text(json, "libvirt", ks_version_text(arena, facts->have.libvirt_version));
+    set_text(json, "qemu", ks_version_text(arena, facts->have.qemu_version));
+    set_text(json, "manifest", manifest);
+    set(json, "fit", json_boolean(found->counts[KS_HEALTH_MISSING] == 0));
+    set(json, "missing", json_integer(found->counts[KS_HEALTH_MISSING]));
+    set(json, "warnings", json_integer(found->counts[KS_HEALTH_WARNING]));
+    set(json, "checks", checks);
+    return json;
+}
+
 char *ks_report_dump(const json_t *json)
 {
     char *text = json_dumps(json, JSON_INDENT(2));

@@ -107,6 +107,11 @@ static bool wants_firmware(const struct ks_manifest *want)
     return false;
 }
 
+int ks_caps_read(struct ks_observing *o, struct ks_seen_caps *ret, struct ks_error *err)
+{
+    return read_capabilities(o, ret, err) < 0 ? -1 : read_firmware(o, ret, err);
+}
+
 int ks_observe_caps(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
 {
     if (!o->everything && !is_needed(o->want, ret))

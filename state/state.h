@@ -39,6 +39,8 @@ int ks_observe_devices(struct ks_observing *o, struct ks_observed *ret, struct k
 int ks_observe_kernel(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
 int ks_observe_seeds(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err); /* cloud-init */
 int ks_observe_caps(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
+/* The whole of them, whatever the manifest says. */
+int ks_caps_read(struct ks_observing *o, struct ks_seen_caps *ret, struct ks_error *err);
 
 /* ---- the ledger: what kvmstate made, where the thing itself cannot carry the mark ------------------------------
  */
