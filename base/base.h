@@ -230,6 +230,17 @@ void ks_text_addn(struct ks_text *t, const char *text, size_t n);
 void ks_text_addf(struct ks_text *t, const char *fmt, ...) KS_PRINTF(2, 3);
 const char *ks_text_str(const struct ks_text *t); /* "" when nothing was added */
 
+/*
+ * A text from outside (names, links, file contents) for people's eyes: control characters, what turns the direction
+ * of text or takes no room, and what is no UTF-8 come out as escapes ("\n", "\x1b", "\u202e"). `text` itself where
+ * there is nothing to escape.
+ */
+const char *ks_display(struct ks_arena *arena, const char *text);
+/* Columns of a terminal that it takes: wide characters two, marks that combine none. */
+size_t ks_columns(const char *text);
+/* Bytes of the longest beginning that takes no more than `columns`. */
+size_t ks_columns_fit(const char *text, size_t columns);
+
 /* FNV-1a, 64 bits: for fingerprints and derived MACs; not a defence against an adversary. */
 #define KS_HASH_START UINT64_C(0xcbf29ce484222325)
 uint64_t ks_hash(uint64_t hash, const void *data, size_t n);

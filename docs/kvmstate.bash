@@ -55,6 +55,7 @@ _kvmstate()
         schema) command=schema ;;
         import) command=import ;;
         doctor) command=doctor ;;
+        topology) command=topology ;;
         esac
     done
     case $command in
@@ -64,7 +65,8 @@ _kvmstate()
     schema) mapfile -t COMPREPLY < <(compgen -W "--markdown --color --quiet --verbose --debug --help" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -W "--guest --host --connect --root --color --quiet --verbose --debug --help" -- "$cur") ;;
     doctor) mapfile -t COMPREPLY < <(compgen -W "--file --repo --ref --path --host --connect --root --json --color --quiet --verbose --debug --help" -- "$cur") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "validate plan apply schema import doctor --help --version" -- "$cur") ;;
+    topology) mapfile -t COMPREPLY < <(compgen -W "--svg --connect --root --json --color --quiet --verbose --debug --help" -- "$cur") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "validate plan apply schema import doctor topology --help --version" -- "$cur") ;;
     esac
 }
 complete -F _kvmstate kvmstate

@@ -35,7 +35,7 @@ struct ks_options {
     unsigned allow; /* a bit per enum ks_impact */
     struct ks_strings targets, guests;
     const char *out;
-    bool detailed_exitcode, dry_run, all, markdown;
+    bool detailed_exitcode, dry_run, all, markdown, svg;
     struct ks_strings args;
     int argc;
     char **argv; /* as given: for who asks what holds the lock */
@@ -61,8 +61,9 @@ enum {
     KS_OF_SCHEMA = 1 << 3,
     KS_OF_IMPORT = 1 << 4,
     KS_OF_DOCTOR = 1 << 5,
-    KS_OF_HIDDEN = 1 << 6,
-    KS_OF_ALL = (1 << 7) - 1,
+    KS_OF_TOPOLOGY = 1 << 6,
+    KS_OF_HIDDEN = 1 << 7,
+    KS_OF_ALL = (1 << 8) - 1,
 };
 
 enum ks_option_type {
@@ -102,4 +103,4 @@ void ks_bash_completion(struct ks_text *out);
 /* The commands. */
 typedef int ks_command_fn(const struct ks_options *options, struct ks_arena *arena);
 ks_command_fn ks_command_validate, ks_command_plan, ks_command_apply, ks_command_schema, ks_command_import,
-    ks_command_doctor, ks_command_generate;
+    ks_command_doctor, ks_command_topology, ks_command_generate;

@@ -45,6 +45,13 @@ const struct ks_command ks_commands[] = {
          "manifest needs it, and in one line how to mend it. Without a manifest it reports on the host in "
          "general; without libvirt on all else. Changes nothing.\n\n"
          "The exit status is 1 when something is missing that the manifest needs."},
+    {.name = "topology",
+     .run = ks_command_topology,
+     .summary = "Draw the host: nodes, CPUs and pins, pages, VFs and devices, bridges and guests.",
+     .text = "NUMA nodes with their CPUs and memory; which guest's vCPUs are pinned where; huge pages of each node "
+             "and size, used and free; PFs, their VFs and who holds each; PCI devices that guests have; bridges, "
+             "their ports, networks and guests. Needs no manifest, and changes nothing. Where libvirt is out of "
+             "reach, the hardware is drawn alone."},
     {.name = "generate",
      .args = "man|bash",
      .min_args = 1,
@@ -54,4 +61,4 @@ const struct ks_command ks_commands[] = {
      .summary = "Print the man page or the completion for bash."},
 };
 const size_t ks_n_commands = KS_COUNT(ks_commands);
-_Static_assert(KS_COUNT(ks_commands) == 7, "cli.h has a bit for each");
+_Static_assert(KS_COUNT(ks_commands) == 8, "cli.h has a bit for each");

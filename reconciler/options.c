@@ -34,7 +34,7 @@ enum {
     MEETS_HOST = CHANGES | KS_OF_DOCTOR,
     READS = KS_OF_VALIDATE | MEETS_HOST,
     KNOWS_HOST = READS | KS_OF_IMPORT,
-    CONNECTS = MEETS_HOST | KS_OF_IMPORT,
+    CONNECTS = MEETS_HOST | KS_OF_IMPORT | KS_OF_TOPOLOGY,
 };
 
 const struct ks_option ks_option_table[] = {
@@ -91,6 +91,12 @@ const struct ks_option ks_option_table[] = {
      .group = OWN,
      .value = "NAME",
      .doc = "This guest alone. May be repeated."},
+    {.name = "svg",
+     .type = KS_OPTION_FLAG,
+     .offset = AT(svg),
+     .of = KS_OF_TOPOLOGY,
+     .group = OWN,
+     .doc = "A picture instead of text: one file that any browser shows."},
     {.name = "markdown",
      .type = KS_OPTION_FLAG,
      .offset = AT(markdown),
@@ -146,7 +152,7 @@ const struct ks_option ks_option_table[] = {
     {.name = "root",
      .type = KS_OPTION_TEXT,
      .offset = AT(root),
-     .of = KNOWS_HOST,
+     .of = KNOWS_HOST | KS_OF_TOPOLOGY,
      .group = HOST,
      .value = "DIR",
      .doc = "Where sysfs, procfs, /etc/kvmstate and the state directory are looked for. For tests."},
@@ -154,7 +160,7 @@ const struct ks_option ks_option_table[] = {
     {.name = "json",
      .type = KS_OPTION_FLAG,
      .offset = AT(json),
-     .of = READS,
+     .of = READS | KS_OF_TOPOLOGY,
      .group = OUTPUT,
      .doc = "Report as JSON on standard output."},
     {.name = "color",
@@ -390,6 +396,8 @@ static int check_whole(struct parser *p)
         return usage(p, "--file and --repo exclude each other");
     if (o->file && (o->ref || o->path))
         return usage(p, "--%s says something about a git repository; --file is none", o->ref ? "ref" : "path");
+    if (o->svg && o->json)
+        return usage(p, "--svg and --json exclude each other");
     if (o->quiet && o->verbose)
         return usage(p, "--quiet and --verbose exclude each other");
     return 0;

@@ -53,6 +53,7 @@ void ks_report_doctor(struct ks_text *out, const struct ks_facts *facts, const s
 /* JSON; the caller's reference. */
 json_t *ks_report_json(const struct ks_report *r);
 json_t *ks_report_step_json(const struct ks_step *step);
+json_t *ks_report_versions_json(const struct ks_observed *have);
 json_t *ks_report_findings_json(const struct ks_findings *f);
 /* {"format": 1, "error": {"code": "locked", "message": "..."}} */
 json_t *ks_report_error_json(const struct ks_error *err);

@@ -246,10 +246,11 @@ struct ks_guest {
      */
     const char *xml;
     /* Observed, hidden: what decides whether a running guest can take a change. */
-    uint64_t min_vcpus;  /* vCPUs that cannot be unplugged */
-    uint64_t free_ports; /* PCIe root ports with nothing behind them; i440fx has none and needs none */
-    bool pcie;           /* devices that come while it runs need a free port */
-    bool scsi;           /* has a SCSI controller: a scsi disk can be attached while it runs */
+    struct ks_cpuset vcpu_cpus; /* where vCPUs run that have no pin of their own; empty: anywhere */
+    uint64_t min_vcpus;         /* vCPUs that cannot be unplugged */
+    uint64_t free_ports;        /* PCIe root ports with nothing behind them; i440fx has none and needs none */
+    bool pcie;                  /* devices that come while it runs need a free port */
+    bool scsi;                  /* has a SCSI controller: a scsi disk can be attached while it runs */
 };
 /*
  * true for a difference between what is wanted and a running guest's XML that asks for nothing once its definition

@@ -149,7 +149,8 @@ struct ks_observed {
     unsigned long libvirt_version, qemu_version; /* as libvirt packs them: 9000000; 0: unknown */
     const char *uri;
     struct ks_seen_caps caps;
-    struct ks_cpuset cpus; /* online */
+    struct ks_cpuset cpus;          /* online */
+    KS_VEC(struct ks_cpuset) cores; /* the online threads of each core, by the lowest; empty: not told */
     KS_VEC(struct ks_seen_node) nodes;
     KS_VEC(struct ks_seen_hugepages) hugepages;
     KS_VEC(struct ks_seen_guest) guests; /* each list sorted by name with strcmp: find with the functions below */

@@ -76,9 +76,11 @@ static int claim_networks(struct ks_observing *o, const struct ks_host_pci *pci,
                           struct ks_error *err)
 {
     virNetworkPtr *list = NULL;
-    const int n = virConnectListAllNetworks(o->conn, &list, 0);
+    const int n = o->conn ? virConnectListAllNetworks(o->conn, &list, 0) : -1;
     int r = 0;
 
+    if (!o->conn)
+        return ks_fail(err, KS_E_VIRT, KS_NOWHERE, "libvirt could not be asked");
     if (n < 0) /* a driver without networks has none that holds anything */
         return ks_virt_errno() == VIR_ERR_NO_SUPPORT ? 0 : ks_fail_virt(err, "list networks");
     for (int i = 0; i < n; i++) {

@@ -22,6 +22,21 @@ static void add_pools(struct ks_observing *o, const struct ks_host_topology *top
     }
 }
 
+/* Each core once: at its lowest thread that is online. */
+static void add_cores(struct ks_observing *o, const struct ks_host_topology *topology, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < topology->cpus.n; i++) {
+        const struct ks_host_cpu *cpu = &topology->cpus.v[i];
+        struct ks_cpuset threads = {0};
+        for (int id = ks_cpuset_next(&cpu->siblings, 0); id >= 0;
+             id = ks_cpuset_next(&cpu->siblings, (unsigned)id + 1))
+            if (ks_cpuset_has(&topology->online, (unsigned)id))
+                ks_cpuset_add(o->arena, &threads, (unsigned)id);
+        if (cpu->online && ks_cpuset_next(&threads, 0) == (int)cpu->id)
+            *ks_vec_add(o->arena, &ret->cores) = threads;
+    }
+}
+
 int ks_observe_hugepages(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
 {
     struct ks_host_topology *topology = ks_new(o->arena, struct ks_host_topology);
@@ -29,6 +44,7 @@ int ks_observe_hugepages(struct ks_observing *o, struct ks_observed *ret, struct
     if (ks_host_topology_read(o->root, o->arena, topology, err) < 0)
         return -1;
     ret->cpus = topology->online;
+    add_cores(o, topology, ret);
     for (size_t i = 0; i < topology->nodes.n; i++) {
         const struct ks_host_node *node = &topology->nodes.v[i];
         *ks_vec_add(o->arena, &ret->nodes) = (struct ks_seen_node){.id = (int)node->id,

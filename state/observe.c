@@ -107,21 +107,25 @@ static bool needs_seeds(const struct ks_manifest *want)
     return want->guests.n > 0;
 }
 
+/* What a picture shows, and whether it takes libvirt to know it. */
+enum drawn { NOT_DRAWN, DRAWN, HARDWARE };
+
 static const struct {
     const char *name; /* as ->unknown says it */
     ks_observe_fn *observe;
     bool (*needed)(const struct ks_manifest *want);
+    enum drawn drawn;
 } kinds[] = {
-    {"guests", ks_observe_guests, always},
-    {"pools", ks_observe_pools, needs_pools},
-    {"networks", ks_observe_networks, needs_networks},
-    {"secrets", ks_observe_secrets, needs_secrets},
-    {"links", ks_observe_links, needs_links},
-    {"hugepages", ks_observe_hugepages, always},
-    {"devices", ks_observe_devices, needs_devices},
-    {"kernel", ks_observe_kernel, needs_kernel},
-    {"capabilities", ks_observe_caps, always},
-    {"seeds", ks_observe_seeds, needs_seeds},
+    {"guests", ks_observe_guests, always, DRAWN},
+    {"pools", ks_observe_pools, needs_pools, NOT_DRAWN},
+    {"networks", ks_observe_networks, needs_networks, DRAWN},
+    {"secrets", ks_observe_secrets, needs_secrets, NOT_DRAWN},
+    {"links", ks_observe_links, needs_links, HARDWARE},
+    {"hugepages", ks_observe_hugepages, always, HARDWARE},
+    {"devices", ks_observe_devices, needs_devices, HARDWARE},
+    {"kernel", ks_observe_kernel, needs_kernel, NOT_DRAWN},
+    {"capabilities", ks_observe_caps, always, NOT_DRAWN},
+    {"seeds", ks_observe_seeds, needs_seeds, NOT_DRAWN},
 };
 
 /* "/pool/path/name" in a pool at "/pool/path" is volume "pool/name" as well. */
@@ -198,32 +202,41 @@ static void find_missing(struct ks_observing *o, struct ks_observed *ret)
     }
 }
 
+static void observe_kind(struct ks_observing *o, size_t i, struct ks_observed *ret)
+{
+    ks_auto(ks_error_done) struct ks_error failed = {0};
+
+    if (kinds[i].observe(o, ret, &failed) < 0)
+        *ks_vec_add(o->arena, &ret->unknown) =
+            ks_sprintf(o->arena, "%s: %s", kinds[i].name, ks_error_text(o->arena, &failed));
+}
+
 static int read_versions(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
 {
-    char name[256] = "";
-
     if (virConnectGetLibVersion(o->conn, &ret->libvirt_version) < 0)
         return ks_fail_virt(err, "ask libvirt for its version");
     if (virConnectGetVersion(o->conn, &ret->qemu_version) < 0)
         ret->qemu_version = 0;
+    return 0;
+}
+
+static void read_host_name(struct ks_observing *o, struct ks_observed *ret)
+{
+    char name[256] = "";
+
     (void)gethostname(name, sizeof name - 1);
     ret->host = ks_strdup(o->arena, name);
-    return 0;
 }
 
 int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
 {
     if (read_versions(o, ret, err) < 0)
         return -1;
+    read_host_name(o, ret);
     o->all_guests = o->want && needs_devices(o->want);
-    for (size_t i = 0; i < KS_COUNT(kinds); i++) {
-        ks_auto(ks_error_done) struct ks_error failed = {0};
-        if (o->want && !o->everything && !kinds[i].needed(o->want))
-            continue;
-        if (kinds[i].observe(o, ret, &failed) < 0)
-            *ks_vec_add(o->arena, &ret->unknown) =
-                ks_sprintf(o->arena, "%s: %s", kinds[i].name, ks_error_text(o->arena, &failed));
-    }
+    for (size_t i = 0; i < KS_COUNT(kinds); i++)
+        if (!o->want || o->everything || kinds[i].needed(o->want))
+            observe_kind(o, i, ret);
     ks_observed_sort(ret);
     for (size_t i = 0; i < ret->guests.n && ret->pools.n > 0; i++) {
         name_volumes(o->arena, ret, ret->guests.v[i].config);
@@ -232,4 +245,17 @@ int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error 
     if (o->want)
         find_missing(o, ret);
     return 0;
+}
+
+void ks_observe_picture(struct ks_observing *o, struct ks_observed *ret)
+{
+    ks_auto(ks_error_done) struct ks_error failed = {0};
+
+    read_host_name(o, ret);
+    if (o->conn && read_versions(o, ret, &failed) < 0)
+        *ks_vec_add(o->arena, &ret->unknown) = ks_error_text(o->arena, &failed);
+    for (size_t i = 0; i < KS_COUNT(kinds); i++)
+        if (kinds[i].drawn == HARDWARE || (o->conn && kinds[i].drawn == DRAWN))
+            observe_kind(o, i, ret);
+    ks_observed_sort(ret);
 }

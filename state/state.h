@@ -27,6 +27,12 @@ struct ks_observing {
 /* Everything; a kind that cannot be read is listed in ->unknown. -1 only when nothing can be observed at all. */
 int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
 
+/*
+ * What a drawing of the host shows, whoever made it: nodes, CPUs and pages, links, devices and who holds them, and,
+ * with a connection, guests and networks. Without one, the hardware alone. What cannot be read is in ->unknown.
+ */
+void ks_observe_picture(struct ks_observing *o, struct ks_observed *ret);
+
 /* One function a kind. */
 int ks_observe_guests(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
 int ks_observe_pools(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err); /* and volumes */

@@ -42,6 +42,7 @@ struct fx_bridge {
     struct ks_obj o;
     bool owned, default_route;
     const char *managed_by;
+    uint64_t taps;
     struct ks_bridge *config;
 };
 struct fx_link {
@@ -58,13 +59,33 @@ struct fx_pages {
     struct ks_obj o;
     uint64_t size, node, total, free;
 };
+struct fx_holders {
+    struct ks_obj o; /* key: VF */
+    struct ks_strings names;
+    struct ks_vf *config;
+    const char *driver;
+};
+struct fx_pf {
+    struct ks_obj o; /* key: interface name */
+    const char *address, *driver, *vf_driver;
+    uint64_t node, total, num, mtu;
+    bool default_route, down;
+    struct ks_map held; /* VFs that somebody has, or that differ from the others */
+};
+struct fx_pci {
+    struct ks_obj o; /* key: address */
+    const char *what, *driver;
+    uint64_t node, group;
+    struct ks_strings holders;
+};
 struct fx_host {
     struct ks_obj o;
     struct ks_cpuset cpus;
     bool kvm;
-    uint64_t max_vcpus;
-    struct ks_map nodes, pages, guests, pools, networks, secrets, bridges, links;
+    uint64_t max_vcpus, threads; /* threads: of a core; CPU i, i + n / threads, ... are one */
+    struct ks_map nodes, pages, guests, pools, networks, secrets, bridges, links, pfs, pci;
     struct ks_strings missing_files, unknown;
+    const char *name;
 };
 
 /* clang-format off */
@@ -128,6 +149,7 @@ static const struct ks_field fx_bridge_rows[] = {
     KS_ROW_BOOL(struct fx_bridge, owned, "owned", .doc = ""),
     KS_ROW_BOOL(struct fx_bridge, default_route, "default-route", .doc = ""),
     KS_ROW_STRING(struct fx_bridge, managed_by, "managed-by", .doc = ""),
+    KS_ROW_UINT(struct fx_bridge, taps, "taps", .doc = ""),
     KS_ROW_OBJECT(struct fx_bridge, config, struct ks_bridge, "config", &ks_bridge_kind, .doc = ""),
 };
 static const struct ks_kind fx_bridge_kind = KS_KIND(struct fx_bridge, fx_bridge_rows, .name = "bridge");
@@ -156,10 +178,43 @@ static const struct ks_field fx_pages_rows[] = {
 };
 static const struct ks_kind fx_pages_kind = KS_KIND(struct fx_pages, fx_pages_rows, .name = "pages");
 
+static const struct ks_field fx_holders_rows[] = {
+    KS_ROW_STRINGS(struct fx_holders, names, "by", .doc = ""),
+    KS_ROW_STRING(struct fx_holders, driver, "driver", .doc = ""),
+    KS_ROW_OBJECT(struct fx_holders, config, struct ks_vf, "config", &ks_vf_kind, .doc = ""),
+};
+static const struct ks_kind fx_holders_kind =
+    KS_KIND(struct fx_holders, fx_holders_rows, .name = "holders", .shorthand = "by");
+
+static const struct ks_field fx_pf_rows[] = {
+    KS_ROW_STRING(struct fx_pf, address, "address", .doc = ""),
+    KS_ROW_STRING(struct fx_pf, driver, "driver", .doc = ""),
+    KS_ROW_STRING(struct fx_pf, vf_driver, "vf-driver", .doc = ""),
+    KS_ROW_UINT(struct fx_pf, node, "node", .doc = ""),
+    KS_ROW_UINT(struct fx_pf, total, "total", .doc = ""),
+    KS_ROW_UINT(struct fx_pf, num, "num", .doc = ""),
+    KS_ROW_UINT(struct fx_pf, mtu, "mtu", .doc = ""),
+    KS_ROW_BOOL(struct fx_pf, default_route, "default-route", .doc = ""),
+    KS_ROW_BOOL(struct fx_pf, down, "down", .doc = ""),
+    KS_ROW_MAP(struct fx_pf, held, "held", &fx_holders_kind, .doc = ""),
+};
+static const struct ks_kind fx_pf_kind = KS_KIND(struct fx_pf, fx_pf_rows, .name = "pf");
+
+static const struct ks_field fx_pci_rows[] = {
+    KS_ROW_STRING(struct fx_pci, what, "what", .doc = ""),
+    KS_ROW_STRING(struct fx_pci, driver, "driver", .doc = ""),
+    KS_ROW_UINT(struct fx_pci, node, "node", .doc = ""),
+    KS_ROW_UINT(struct fx_pci, group, "group", .doc = ""),
+    KS_ROW_STRINGS(struct fx_pci, holders, "holders", .doc = ""),
+};
+static const struct ks_kind fx_pci_kind = KS_KIND(struct fx_pci, fx_pci_rows, .name = "pci");
+
 static const struct ks_field fx_host_rows[] = {
     KS_ROW_CPUSET(struct fx_host, cpus, "cpus", .doc = ""),
+    KS_ROW_STRING(struct fx_host, name, "name", .doc = ""),
     KS_ROW_BOOL(struct fx_host, kvm, "kvm", .doc = ""),
     KS_ROW_UINT(struct fx_host, max_vcpus, "max-vcpus", .doc = ""),
+    KS_ROW_UINT(struct fx_host, threads, "threads", .doc = ""),
     KS_ROW_MAP(struct fx_host, nodes, "nodes", &fx_node_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, pages, "pages", &fx_pages_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, guests, "guests", &fx_guest_kind, .doc = ""),
@@ -168,6 +223,8 @@ static const struct ks_field fx_host_rows[] = {
     KS_ROW_MAP(struct fx_host, secrets, "secrets", &fx_secret_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, bridges, "bridges", &fx_bridge_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, links, "links", &fx_link_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, pfs, "pfs", &fx_pf_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, pci, "pci", &fx_pci_kind, .doc = ""),
     KS_ROW_STRINGS(struct fx_host, missing_files, "missing-files", .doc = ""),
     KS_ROW_STRINGS(struct fx_host, unknown, "unknown", .doc = ""),
 };
@@ -279,6 +336,7 @@ static inline void fx_take_networks(struct ks_arena *arena, const struct fx_host
                                                                     .owned = b->owned,
                                                                     .default_route = b->default_route,
                                                                     .managed_by = b->managed_by,
+                                                                    .n_guest_ports = (unsigned)b->taps,
                                                                     .hash = fx_hash(arena, &b->o)};
     }
     for (size_t i = 0; i < from->links.n; i++) {
@@ -313,6 +371,68 @@ static inline void fx_take_secrets(struct ks_arena *arena, const struct fx_host 
     }
 }
 
+/* CPU i and i + n / threads are threads of one core, as Linux numbers them. */
+static inline void fx_take_cores(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
+{
+    const unsigned n = ks_cpuset_count(&from->cpus);
+    const unsigned cores = from->threads ? n / (unsigned)from->threads : n;
+
+    for (unsigned i = 0; i < cores; i++) {
+        struct ks_cpuset *core = ks_vec_add(arena, &ret->cores);
+        for (unsigned k = i; k < n; k += cores)
+            ks_cpuset_add(arena, core, k);
+    }
+}
+
+static inline void fx_take_vf(struct ks_arena *arena, const struct fx_pf *pf, unsigned index,
+                              struct ks_seen_vf *ret)
+{
+    const char *key = ks_sprintf(arena, "%u", index);
+    const struct fx_holders *held = (const struct fx_holders *)ks_map_get(&pf->held, key);
+
+    /* Its own bus, as VFs have it beyond 8 functions: "0000:01:10.0", ... */
+    *ret = (struct ks_seen_vf){
+        .index = index,
+        .address = ks_sprintf(arena, "%.7s:%02x.%u", pf->address, 0x10 + index / 8, index % 8),
+        .driver = held && held->driver ? held->driver : pf->vf_driver,
+        .config = held && held->config ? held->config : (struct ks_vf *)ks_obj_new(arena, &ks_vf_kind, key),
+        .n_holders = held ? held->names.n : 0,
+        .holders = held ? held->names.v : NULL,
+    };
+}
+
+static inline void fx_take_devices(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < from->pfs.n; i++) {
+        const struct fx_pf *p = (const struct fx_pf *)from->pfs.v[i];
+        struct ks_seen_pf *pf = ks_vec_add(arena, &ret->pfs);
+        *pf = (struct ks_seen_pf){.name = p->o.key,
+                                  .address = p->address,
+                                  .driver = p->driver,
+                                  .total_vfs = p->total,
+                                  .num_vfs = p->num,
+                                  .mtu = p->mtu,
+                                  .node = ks_has(&p->o, "node") ? (int)p->node : -1,
+                                  .up = !p->down,
+                                  .default_route = p->default_route,
+                                  .n_vfs = p->num,
+                                  .vfs = ks_new_n(arena, struct ks_seen_vf, p->num + 1)};
+        for (unsigned k = 0; k < p->num; k++)
+            fx_take_vf(arena, p, k, &pf->vfs[k]);
+    }
+    for (size_t i = 0; i < from->pci.n; i++) {
+        const struct fx_pci *p = (const struct fx_pci *)from->pci.v[i];
+        *ks_vec_add(arena, &ret->pci) =
+            (struct ks_seen_pci){.address = p->o.key,
+                                 .driver = p->driver,
+                                 .what = p->what,
+                                 .iommu_group = ks_has(&p->o, "group") ? (int)p->group : -1,
+                                 .node = ks_has(&p->o, "node") ? (int)p->node : -1,
+                                 .n_holders = p->holders.n,
+                                 .holders = p->holders.v};
+    }
+}
+
 static inline void fx_take_host(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
 {
     ret->cpus = from->cpus;
@@ -325,8 +445,8 @@ static inline void fx_take_host(struct ks_arena *arena, const struct fx_host *fr
     }
     for (size_t i = 0; i < from->pages.n; i++) {
         const struct fx_pages *p = (const struct fx_pages *)from->pages.v[i];
-        *ks_vec_add(arena, &ret->hugepages) =
-            (struct ks_seen_hugepages){.size = p->size, .node = (int)p->node, .total = p->total, .free = p->free};
+        *ks_vec_add(arena, &ret->hugepages) = (struct ks_seen_hugepages){
+            .size = p->size, .node = ks_has(&p->o, "node") ? (int)p->node : -1, .total = p->total, .free = p->free};
     }
     for (size_t i = 0; i < from->missing_files.n; i++)
         *ks_vec_add(arena, &ret->missing_files) = from->missing_files.v[i];
@@ -345,10 +465,14 @@ static inline void fx_load(struct ks_arena *arena, const char *file, const char 
     *ret = (struct ks_observed){.host = "host"};
     if (node)
         ks_load(&loader, &fx_host_kind, node, &host->o);
+    if (host->name)
+        ret->host = host->name;
     fx_take_guests(arena, host, ret);
     fx_take_storage(arena, host, ret);
     fx_take_networks(arena, host, ret);
     fx_take_secrets(arena, host, ret);
     fx_take_host(arena, host, ret);
+    fx_take_cores(arena, host, ret);
+    fx_take_devices(arena, host, ret);
     ks_observed_sort(ret);
 }
