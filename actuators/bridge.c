@@ -128,7 +128,7 @@ int ks_act_bridge(struct ks_acting *a, const struct ks_step *step, enum ks_outco
     else
         r = act_define(a, step, &w, err);
     if (r < 0)
-        return ks_wrap(err, "in bridge %s", step->name);
+        return -1;
     *ret = w.log.n == 0 ? KS_NOOP : a->dry_run ? KS_WOULD_CHANGE : KS_CHANGED;
     return 0;
 }

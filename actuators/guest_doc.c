@@ -20,6 +20,7 @@ int ks_guest_doc_read(struct ks_acting *a, virDomainPtr domain, unsigned flags, 
         return -1;
     ret->have = (struct ks_guest *)ks_obj_new(a->arena, &ks_guest_kind, virDomainGetName(domain));
     ks_xml_read(a->arena, xmlDocGetRootElement(ret->doc), &ret->have->o);
+    ks_name_volumes(a->arena, a->have, ret->have); /* as what was planned from has them */
     if (want)
         ks_diff(a->arena, &want->o, &ret->have->o, !(flags & VIR_DOMAIN_XML_INACTIVE), &ret->changes);
     return 0;

@@ -185,7 +185,8 @@ static int walk(struct ks_link_run *run, const struct ks_bridge_want *want)
         return -1;
     if (!bridge) /* a dry run: what it would be made with */
         return walk_ports(run, bridge, want);
-    if (walk_bridge(run, bridge, want) < 0 || walk_ports(run, bridge, want) < 0)
+    if (ks_link_walk_alias(run, &want->link) < 0 || walk_bridge(run, bridge, want) < 0 ||
+        walk_ports(run, bridge, want) < 0)
         return -1;
     if (!run->verify && !run->w->dry_run && want->ports.n > 0 && ks_link_read(run) < 0)
         return -1;
@@ -203,11 +204,11 @@ int ks_bridge_set(struct ks_writes *w, const struct ks_bridge_want *want, struct
         return -1;
     struct ks_link_run run = {.w = w, .sock = sock, .err = err};
     if (walk(&run, want) < 0)
-        return ks_wrap(err, "bridge %s", want->link.name);
+        return ks_wrap(err, "in bridge %s", want->link.name);
     if (w->dry_run || w->log.n == before)
         return 0;
     run.verify = true;
-    return walk(&run, want) < 0 ? ks_wrap(err, "bridge %s", want->link.name) : 0;
+    return walk(&run, want) < 0 ? ks_wrap(err, "in bridge %s", want->link.name) : 0;
 }
 
 int ks_bridge_delete(struct ks_writes *w, const char *name, const char *mark, struct ks_error *err)

@@ -91,8 +91,15 @@ static int walk_mac(struct ks_link_run *run, const struct ks_host_link *link, co
                       run->err);
 }
 
-static int walk_alias(struct ks_link_run *run, const struct ks_host_link *link, const char *alias)
+int ks_link_walk_alias(struct ks_link_run *run, const struct ks_link_want *want)
 {
+    const char *alias = want->alias;
+    const struct ks_host_link *link;
+
+    if (!(want->stated & KS_LINK_ALIAS))
+        return 0;
+    if (ks_link_get(run, want->name, &link) < 0)
+        return -1;
     if (ks_streq(link->alias ? link->alias : "", alias))
         return 0;
     const enum ks_differ d = ks_link_differs(run, "%s: alias '%s'", link->name, alias);
@@ -134,8 +141,6 @@ int ks_link_walk_attributes(struct ks_link_run *run, const struct ks_link_want *
 
     if (ks_link_get(run, want->name, &link) < 0)
         return -1;
-    if ((want->stated & KS_LINK_ALIAS) && walk_alias(run, link, want->alias) < 0)
-        return -1;
     if ((want->stated & KS_LINK_MASTER) && walk_master(run, link, want->master) < 0)
         return -1;
     if ((want->stated & KS_LINK_MAC) && walk_mac(run, link, want->mac) < 0)
@@ -147,7 +152,8 @@ int ks_link_walk_attributes(struct ks_link_run *run, const struct ks_link_want *
 
 static int walk(struct ks_link_run *run, const struct ks_link_want *want)
 {
-    if (ks_link_read(run) < 0 || ks_link_walk_attributes(run, want) < 0 || ks_link_walk_addresses(run, want) < 0)
+    if (ks_link_read(run) < 0 || ks_link_walk_alias(run, want) < 0 || ks_link_walk_attributes(run, want) < 0 ||
+        ks_link_walk_addresses(run, want) < 0)
         return -1;
     return ks_link_walk_routes(run, want);
 }

@@ -31,7 +31,9 @@ struct nl_msg *ks_link_request(int type, int flags, int index);
 int ks_link_write_master(struct ks_link_run *run, const struct ks_host_link *link, int master, const char *what);
 int ks_link_write_up(struct ks_link_run *run, const struct ks_host_link *link, bool up);
 
-/* Attributes of the link itself; addresses and routes. */
+/* The alias, which may be the mark of ownership: before all else, so that a walk that fails leaves it marked. */
+int ks_link_walk_alias(struct ks_link_run *run, const struct ks_link_want *want);
+/* The other attributes of the link itself; addresses and routes. */
 int ks_link_walk_attributes(struct ks_link_run *run, const struct ks_link_want *want);
 int ks_link_walk_addresses(struct ks_link_run *run, const struct ks_link_want *want);
 int ks_link_walk_routes(struct ks_link_run *run, const struct ks_link_want *want);

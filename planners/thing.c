@@ -50,8 +50,8 @@ static struct ks_plan_field *add_change(struct ks_thing *t, struct ks_step *s, c
 
     field->op = change->op;
     field->note = own_note(t, change);
-    if (!field->note)
-        field->note = ks_change_row(change)->note;
+    if (!field->note && t->live)
+        field->note = ks_change_row(change)->note; /* how a running one takes it */
     return field;
 }
 

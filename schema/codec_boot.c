@@ -295,6 +295,14 @@ static void add_name(struct ks_arena *arena, struct ks_strings *list, const char
     *ks_vec_add(arena, list) = name;
 }
 
+/* A domain without any order is given this one, whether it has a disk or not. */
+static bool is_default_boot(const xmlNode *domain)
+{
+    const xmlNode *boot = os_child(domain, "boot");
+
+    return !boot || (ks_streq(ks_xml_attr(boot, "dev"), "hd") && !ks_xml_next(boot, "boot"));
+}
+
 /* Its row stands behind those of the device maps, which have been read by then. */
 static void boot_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
 {
@@ -318,6 +326,7 @@ static void boot_read(struct ks_arena *arena, xmlNode *node, const struct ks_fie
         if (name)
             add_name(arena, list, name);
     }
+    ((struct ks_guest *)obj)->boots_any = n == 0 && is_default_boot(node);
     if (list->n)
         ks_xml_mark(obj, field);
 }
@@ -395,7 +404,11 @@ static bool boot_same(const struct ks_field *field, const struct ks_obj *want, c
 {
     const struct ks_guest *w = (const struct ks_guest *)want, *h = (const struct ks_guest *)have;
 
-    if (is_null(field, want) || !have || (have->other & ks_xml_bit(have, field)) || w->boot.n != h->boot.n)
+    if (!have || (have->other & ks_xml_bit(have, field)))
+        return false;
+    if (is_null(field, want) || w->boot.n == 0)
+        return h->boots_any;
+    if (w->boot.n != h->boot.n)
         return false;
     for (size_t i = 0; i < w->boot.n; i++)
         if (!same_device(w, h, w->boot.v[i], h->boot.v[i]))

@@ -247,6 +247,7 @@ struct ks_guest {
     const char *xml;
     /* Observed, hidden: what decides whether a running guest can take a change. */
     struct ks_cpuset vcpu_cpus; /* where vCPUs run that have no pin of their own; empty: anywhere */
+    bool boots_any;             /* no order is stated: libvirt boots the first disk */
     uint64_t min_vcpus;         /* vCPUs that cannot be unplugged */
     uint64_t free_ports;        /* PCIe root ports with nothing behind them; i440fx has none and needs none */
     bool pcie;                  /* devices that come while it runs need a free port */

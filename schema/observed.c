@@ -91,3 +91,29 @@ bool ks_seed_is_there(const struct ks_observed *o, const char *path)
 {
     return o->seeds.n && bsearch(&path, o->seeds.v, o->seeds.n, sizeof *o->seeds.v, compare_names);
 }
+
+/* "/pool/path/name" in a pool at "/pool/path" is volume "pool/name" as well. */
+static void name_volume(struct ks_arena *arena, const struct ks_observed *seen, struct ks_disk *disk)
+{
+    const char *path = disk->file ? disk->file : disk->block;
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    for (size_t i = 0; slash && i < seen->pools.n; i++) {
+        const struct ks_seen_pool *pool = &seen->pools.v[i];
+        if (!pool->path || strncmp(pool->path, path, (size_t)(slash - path)) != 0 ||
+            pool->path[slash - path] != '\0')
+            continue;
+        disk->volume = ks_sprintf(arena, "%s/%s", pool->name, slash + 1);
+        ks_mark(&disk->o, "volume");
+        return;
+    }
+}
+
+void ks_name_volumes(struct ks_arena *arena, const struct ks_observed *seen, const struct ks_guest *guest)
+{
+    for (size_t i = 0; guest && i < guest->disks.n; i++) {
+        struct ks_disk *disk = (struct ks_disk *)guest->disks.v[i];
+        if (!disk->volume)
+            name_volume(arena, seen, disk);
+    }
+}

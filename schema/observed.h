@@ -175,6 +175,8 @@ struct ks_observed {
 
 /* Sorts each list by name; ks_observe() ends with it. The name is the first member of every element. */
 void ks_observed_sort(struct ks_observed *o);
+/* Disks of an observed guest that lie in an observed pool get the volume's name beside their path. */
+void ks_name_volumes(struct ks_arena *arena, const struct ks_observed *seen, const struct ks_guest *guest);
 /* Whether a cloud-init seed that the manifest wants is there. */
 bool ks_seed_is_there(const struct ks_observed *o, const char *path);
 /* By name, or NULL. */

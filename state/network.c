@@ -147,8 +147,6 @@ int ks_observe_networks(struct ks_observing *o, struct ks_observed *ret, struct 
     virNetworkPtr *list;
     const int n = virConnectListAllNetworks(o->conn, &list, 0);
 
-    if (n < 0 && ks_virt_errno() == VIR_ERR_NO_SUPPORT && (!o->want || o->want->networks.n == 0))
-        return 0; /* a libvirt without networks: nothing to see, and nothing asked of it */
     if (n < 0)
         return ks_fail_virt(err, "list networks");
     for (int i = 0; i < n; i++) {

@@ -64,19 +64,19 @@ static bool nic_has_vf(const struct ks_nic *nic)
     return nic->vf != NULL;
 }
 
-static bool needs_pools(const struct ks_manifest *want)
+static bool names_pools(const struct ks_manifest *want)
 {
-    return want->pools.n > 0 || want->volumes.n > 0 || prunes(want) || any_disk(want, disk_has_volume);
+    return want->pools.n > 0 || want->volumes.n > 0 || any_disk(want, disk_has_volume);
 }
 
-static bool needs_networks(const struct ks_manifest *want)
+static bool names_networks(const struct ks_manifest *want)
 {
-    return want->networks.n > 0 || prunes(want) || any_nic(want, nic_has_network);
+    return want->networks.n > 0 || any_nic(want, nic_has_network);
 }
 
-static bool needs_secrets(const struct ks_manifest *want)
+static bool names_secrets(const struct ks_manifest *want)
 {
-    return want->secrets.n > 0 || prunes(want) || any_disk(want, disk_has_secret);
+    return want->secrets.n > 0 || any_disk(want, disk_has_secret);
 }
 
 static bool needs_links(const struct ks_manifest *want)
@@ -110,49 +110,25 @@ static bool needs_seeds(const struct ks_manifest *want)
 /* What a picture shows, and whether it takes libvirt to know it. */
 enum drawn { NOT_DRAWN, DRAWN, HARDWARE };
 
-static const struct {
+static const struct kind {
     const char *name; /* as ->unknown says it */
     ks_observe_fn *observe;
     bool (*needed)(const struct ks_manifest *want);
     enum drawn drawn;
+    /* A driver that libvirt may be without: its things' ids in the ledger start so. Read to prune, too. */
+    const char *ids[2];
 } kinds[] = {
-    {"guests", ks_observe_guests, always, DRAWN},
-    {"pools", ks_observe_pools, needs_pools, NOT_DRAWN},
-    {"networks", ks_observe_networks, needs_networks, DRAWN},
-    {"secrets", ks_observe_secrets, needs_secrets, NOT_DRAWN},
-    {"links", ks_observe_links, needs_links, HARDWARE},
-    {"hugepages", ks_observe_hugepages, always, HARDWARE},
-    {"devices", ks_observe_devices, needs_devices, HARDWARE},
-    {"kernel", ks_observe_kernel, needs_kernel, NOT_DRAWN},
-    {"capabilities", ks_observe_caps, always, NOT_DRAWN},
-    {"seeds", ks_observe_seeds, needs_seeds, NOT_DRAWN},
+    {"guests", ks_observe_guests, always, DRAWN, {NULL}},
+    {"pools", ks_observe_pools, names_pools, NOT_DRAWN, {"pool/", "volume/"}},
+    {"networks", ks_observe_networks, names_networks, DRAWN, {"network/"}},
+    {"secrets", ks_observe_secrets, names_secrets, NOT_DRAWN, {"secret/"}},
+    {"links", ks_observe_links, needs_links, HARDWARE, {NULL}},
+    {"hugepages", ks_observe_hugepages, always, HARDWARE, {NULL}},
+    {"devices", ks_observe_devices, needs_devices, HARDWARE, {NULL}},
+    {"kernel", ks_observe_kernel, needs_kernel, NOT_DRAWN, {NULL}},
+    {"capabilities", ks_observe_caps, always, NOT_DRAWN, {NULL}},
+    {"seeds", ks_observe_seeds, needs_seeds, NOT_DRAWN, {NULL}},
 };
-
-/* "/pool/path/name" in a pool at "/pool/path" is volume "pool/name" as well. */
-static void name_volume(struct ks_arena *arena, const struct ks_observed *seen, struct ks_disk *disk)
-{
-    const char *path = disk->file ? disk->file : disk->block;
-    const char *slash = path ? strrchr(path, '/') : NULL;
-
-    for (size_t i = 0; slash && i < seen->pools.n; i++) {
-        const struct ks_seen_pool *pool = &seen->pools.v[i];
-        if (!pool->path || strncmp(pool->path, path, (size_t)(slash - path)) != 0 ||
-            pool->path[slash - path] != '\0')
-            continue;
-        disk->volume = ks_sprintf(arena, "%s/%s", pool->name, slash + 1);
-        ks_mark(&disk->o, "volume");
-        return;
-    }
-}
-
-static void name_volumes(struct ks_arena *arena, const struct ks_observed *seen, const struct ks_guest *guest)
-{
-    for (size_t i = 0; guest && i < guest->disks.n; i++) {
-        struct ks_disk *disk = (struct ks_disk *)guest->disks.v[i];
-        if (!disk->volume)
-            name_volume(arena, seen, disk);
-    }
-}
 
 static void add_missing(struct ks_observing *o, struct ks_observed *ret, const char *path)
 {
@@ -202,11 +178,31 @@ static void find_missing(struct ks_observing *o, struct ks_observed *ret)
     }
 }
 
+static bool is_needed(const struct ks_observing *o, const struct kind *kind)
+{
+    return !o->want || o->everything || kind->needed(o->want) || (kind->ids[0] && prunes(o->want));
+}
+
+/* A libvirt without that driver (an embedded one) has no such things: nothing is asked of it, and nothing was made.
+ */
+static bool is_without(const struct ks_observing *o, const struct kind *kind, const struct ks_error *err)
+{
+    struct ks_strings made = {0};
+
+    if (err->sys_errno != VIR_ERR_NO_SUPPORT || err->code != KS_E_VIRT || !kind->ids[0] ||
+        (o->want && kind->needed(o->want)))
+        return false;
+    for (size_t i = 0; i < KS_COUNT(kind->ids) && o->ledger; i++)
+        if (kind->ids[i])
+            ks_ledger_list(o->ledger, kind->ids[i], o->arena, &made);
+    return made.n == 0;
+}
+
 static void observe_kind(struct ks_observing *o, size_t i, struct ks_observed *ret)
 {
     ks_auto(ks_error_done) struct ks_error failed = {0};
 
-    if (kinds[i].observe(o, ret, &failed) < 0)
+    if (kinds[i].observe(o, ret, &failed) < 0 && !is_without(o, &kinds[i], &failed))
         *ks_vec_add(o->arena, &ret->unknown) =
             ks_sprintf(o->arena, "%s: %s", kinds[i].name, ks_error_text(o->arena, &failed));
 }
@@ -235,12 +231,12 @@ int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error 
     read_host_name(o, ret);
     o->all_guests = o->want && needs_devices(o->want);
     for (size_t i = 0; i < KS_COUNT(kinds); i++)
-        if (!o->want || o->everything || kinds[i].needed(o->want))
+        if (is_needed(o, &kinds[i]))
             observe_kind(o, i, ret);
     ks_observed_sort(ret);
     for (size_t i = 0; i < ret->guests.n && ret->pools.n > 0; i++) {
-        name_volumes(o->arena, ret, ret->guests.v[i].config);
-        name_volumes(o->arena, ret, ret->guests.v[i].live);
+        ks_name_volumes(o->arena, ret, ret->guests.v[i].config);
+        ks_name_volumes(o->arena, ret, ret->guests.v[i].live);
     }
     if (o->want)
         find_missing(o, ret);

@@ -144,8 +144,6 @@ int ks_observe_secrets(struct ks_observing *o, struct ks_observed *ret, struct k
     virSecretPtr *list;
     const int n = virConnectListAllSecrets(o->conn, &list, 0);
 
-    if (n < 0 && ks_virt_errno() == VIR_ERR_NO_SUPPORT && o->want && o->want->secrets.n == 0)
-        return 0; /* a libvirt without secrets: nothing to see, and nothing asked of it */
     if (n < 0)
         return ks_fail_virt(err, "list secrets");
     for (int i = 0; i < n; i++) {

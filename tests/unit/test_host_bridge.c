@@ -11,6 +11,7 @@
 #include "actuators/host.h"
 #include "namespace.h"
 #include "net/net.h"
+#include "schema/mark.h"
 
 struct fixture {
     struct ks_writes w;
@@ -173,6 +174,17 @@ static void each_attribute_alone(void **state)
     want.link.alias = "";
     assert_int_equal(apply(f, &want), 1);
     assert_null(now(f, "br0")->alias);
+}
+
+/* What a failure leaves behind is ours, and can be pruned. */
+static void half_made_is_marked(void **state)
+{
+    struct fixture *f = *state;
+    const struct ks_bridge_want want = {.link = {.name = "br0", .stated = KS_LINK_ALIAS, .alias = KS_LINK_MARK},
+                                        .ports = list(f, "none0", NULL)};
+
+    assert_non_null(strstr(refused(f, &want, KS_E_NOT_FOUND), "no link none0"));
+    assert_string_equal(now(f, "br0")->alias, KS_LINK_MARK);
 }
 
 static void vlan_filtering(void **state)
@@ -362,6 +374,7 @@ int main(void)
         TEST(made_whole_and_then_nothing_to_do),
         TEST(a_dry_run_writes_nothing),
         TEST(each_attribute_alone),
+        TEST(half_made_is_marked),
         TEST(vlan_filtering),
         TEST(what_is_not_named_stays),
         TEST(a_primary_address_goes_and_others_stay),
