@@ -12,3 +12,23 @@
  */
 int ks_import_manifest(struct ks_session *s, const struct ks_observed *have, struct ks_text *out,
                        struct ks_error *err);
+
+/* ---- between its parts -------------------------------------------------------------------------------------- */
+
+/* What is said of one thing beside its fields: "guests.web1" and lines. */
+struct ks_import_note {
+    const char *path; /* of the thing; NULL: of the host */
+    const char *line;
+};
+
+struct ks_importing {
+    struct ks_session *s;
+    struct ks_arena *arena;
+    const struct ks_observed *have;
+    struct ks_manifest *m;
+    KS_VEC(struct ks_import_note) notes;
+    bool failed; /* something could not be read */
+};
+void ks_import_note(struct ks_importing *i, const char *path, const char *fmt, ...) KS_PRINTF(3, 4);
+/* What stands beside the guests: kernel, huge pages, VFs, bridges, pools, volumes, secrets, networks. */
+void ks_import_host(struct ks_importing *i);

@@ -18,6 +18,20 @@ struct ks_imported {
 int ks_import_guest(struct ks_arena *arena, const char *name, const char *xml, const struct ks_observed *host,
                     struct ks_imported *ret, struct ks_error *err);
 
+/*
+ * The same for a network or a pool, which has no place for XML in a manifest: a line for each element of `xml` that
+ * says more than `obj`, which is what the manifest states of it.
+ */
+int ks_import_left(struct ks_arena *arena, const struct ks_obj *obj, const char *xml, struct ks_strings *ret,
+                   struct ks_error *err);
+
+/*
+ * Takes out of a manifest that was put together from a host what its own checks refuse: two guests with one MAC
+ * address, say, of which the host has any number. What cannot go alone takes the map or the thing that it is in
+ * with it. `ret`: one line for each, with its place.
+ */
+void ks_import_make_valid(struct ks_arena *arena, struct ks_manifest *m, struct ks_strings *ret);
+
 /* ---- the parts ---------------------------------------------------------------------------------------------- */
 
 /*

@@ -139,6 +139,19 @@ static void settle_boot(struct job *j)
     }
 }
 
+/* The one that libvirt writes into the definition of a guest without KVM that asks for none. */
+static bool is_default_cpu(struct job *j, const struct ks_cpu *cpu)
+{
+    static const char *const others[] = {"migratable", "features", "topology"};
+    const char *check = ks_show(j->arena, &cpu->o.kind->fields[ks_row(cpu->o.kind, "check")], &cpu->o);
+
+    for (size_t i = 0; i < KS_COUNT(others); i++)
+        if (ks_has(&cpu->o, others[i]))
+            return false;
+    return !j->kvm && (!ks_has(&cpu->o, "mode") || cpu->mode == 0) && ks_streq(check, "none") &&
+           (ks_streq(cpu->model, "qemu64") || ks_streq(cpu->model, "qemu32"));
+}
+
 /* What libvirt sets by itself for each mode (qemuDomainDefCPUPostParse). */
 static void settle_cpu(struct job *j)
 {
@@ -147,6 +160,11 @@ static void settle_cpu(struct job *j)
 
     if (!cpu || !ks_has(&cpu->o, "check"))
         return;
+    if (is_default_cpu(j, cpu)) {
+        ks_unmark(&j->want->o, "cpu");
+        ks_xml_unset(j->domain, "cpu/model", NULL, NULL, j->domain);
+        return;
+    }
     check = ks_has(&cpu->o, "mode") && cpu->mode >= 2 ? "none" : "partial";
     if (ks_streq(ks_show(j->arena, &cpu->o.kind->fields[ks_row(cpu->o.kind, "check")], &cpu->o), check))
         ks_unmark(&cpu->o, "check");

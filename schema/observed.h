@@ -30,6 +30,7 @@ struct ks_seen_guest {
 struct ks_seen_pool {
     const char *name, *unknown;
     const struct ks_pool *config;
+    const char *xml;  /* its definition, where the observer was asked to keep it; or NULL */
     const char *path; /* target path, where the type has one */
     bool active, autostart, persistent, owned, protect;
     uint64_t capacity, allocation, available; /* bytes; of active pools */
@@ -49,6 +50,7 @@ struct ks_seen_network {
     const char *name, *unknown, *uuid;
     const struct ks_network *config;
     const struct ks_network *live; /* or NULL when it is not active */
+    const char *xml;               /* its definition, where the observer was asked to keep it; or NULL */
     bool active, autostart, persistent, owned, protect;
     struct ks_strings users; /* names of the running guests that have a nic in it, each once */
     uint64_t hash;

@@ -73,11 +73,6 @@ static void add_word(struct ks_text *out, const char *text, enum layout layout)
         ks_text_add_quoted(out, text);
 }
 
-void ks_print_word(struct ks_text *out, const char *text)
-{
-    add_word(out, text, FLOW);
-}
-
 static void add_map(struct ks_text *out, const struct ks_map *map, bool sequence, enum layout layout)
 {
     ks_text_add(out, sequence ? "[" : "{");
@@ -119,8 +114,13 @@ static void add_value(struct ks_text *out, const struct ks_obj *obj, unsigned i,
     } else if (field->type == KS_BOOL || field->type == KS_UINT) {
         ks_text_add(out, ks_value_show(out->arena, field, slot));
     } else if (field->type == KS_CPUSET && layout == FLOW) {
-        /* "0-3" is a string in every YAML; a lone number stays bare because the type takes it so. */
-        ks_text_add(out, ks_value_show(out->arena, field, slot));
+        /* "0-3" is a string in every YAML; a lone number stays bare because the type takes it so. A comma would
+           part it from what follows. */
+        const char *set = ks_value_show(out->arena, field, slot);
+        if (*set && !strchr(set, ','))
+            ks_text_add(out, set);
+        else
+            add_word(out, set, layout);
     } else {
         add_word(out, ks_value_show(out->arena, field, slot), layout);
     }
@@ -239,24 +239,29 @@ static int add_literal(struct ks_text *out, const char *text, unsigned indent)
     return 0;
 }
 
+void ks_print_entry(struct ks_text *out, const struct ks_obj *obj, unsigned indent, bool block)
+{
+    struct ks_text flow = {.arena = out->arena};
+    uint64_t number;
+
+    indent_by(out, indent);
+    if (ks_parse_u64(obj->key, &number) == 0)
+        ks_text_add(out, obj->key);
+    else
+        add_word(out, obj->key, FLOW);
+    add_object(&flow, obj, FLOW);
+    if (ks_streq(ks_text_str(&flow), "{}") || (!block && indent + strlen(obj->key) + 2 + flow.n <= LINE)) {
+        ks_text_addf(out, ": %s\n", ks_text_str(&flow));
+    } else {
+        ks_text_add(out, ":\n");
+        ks_print_yaml(out, obj, indent + 2);
+    }
+}
+
 static void add_entries(struct ks_text *out, const struct ks_map *map, unsigned indent)
 {
-    for (size_t i = 0; i < map->n; i++) {
-        struct ks_text flow = {.arena = out->arena};
-        uint64_t number;
-        indent_by(out, indent);
-        if (ks_parse_u64(map->v[i]->key, &number) == 0)
-            ks_text_add(out, map->v[i]->key);
-        else
-            add_word(out, map->v[i]->key, FLOW);
-        add_object(&flow, map->v[i], FLOW);
-        if (indent + strlen(map->v[i]->key) + 2 + flow.n <= LINE && !strchr(ks_text_str(&flow), '\n')) {
-            ks_text_addf(out, ": %s\n", ks_text_str(&flow));
-        } else {
-            ks_text_add(out, ":\n");
-            ks_print_yaml(out, map->v[i], indent + 2);
-        }
-    }
+    for (size_t i = 0; i < map->n; i++)
+        ks_print_entry(out, map->v[i], indent, false);
 }
 
 static void add_block(struct ks_text *out, const struct ks_obj *obj, unsigned i, unsigned indent)

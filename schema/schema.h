@@ -275,8 +275,8 @@ void ks_print_yaml(struct ks_text *out, const struct ks_obj *obj, unsigned inden
 /* One line in flow style: "{volume: images/data1.qcow2, bus: virtio}"; the bare value where a shorthand says it
  * all. */
 void ks_print_flow(struct ks_text *out, const struct ks_obj *obj);
-/* A string as YAML has it: bare where that is a string to every reader, else quoted. */
-void ks_print_word(struct ks_text *out, const char *text);
+/* An object of a map with its key: in one line where that is short, unless it is to stand in a block. */
+void ks_print_entry(struct ks_text *out, const struct ks_obj *obj, unsigned indent, bool block);
 /* Objects as JSON, for saved plans, observe and fingerprints; one line. */
 void ks_print_json(struct ks_text *out, const struct ks_obj *obj);
 

@@ -43,6 +43,7 @@ static const struct ks_network *read_xml(struct ks_observing *o, virNetworkPtr n
     /* Of the live XML what counts is what can be stated: it says how many guests are on it, too. */
     if (flags & VIR_NETWORK_XML_INACTIVE) {
         seen->hash = ks_hash_str(seen->hash, text);
+        seen->xml = o->keep_xml ? ks_strdup(o->arena, text) : NULL;
     } else {
         struct ks_text json = {.arena = o->arena};
         ks_print_json(&json, &ret->o);

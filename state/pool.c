@@ -283,6 +283,8 @@ static int read_pool_xml(struct pool_reading *r, struct ks_error *err)
     read_hosts(arena, root, pool);
     set_runtime(r->seen, pool);
     ks_obj_forget_xml(&pool->o);
+    if (r->o->keep_xml)
+        r->seen->xml = ks_strdup(arena, text);
     r->seen->config = pool;
     r->seen->path = pool->path;
     r->seen->capacity = number_at(arena, root, "capacity");

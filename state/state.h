@@ -20,7 +20,7 @@ struct ks_observing {
     const char *state_path;         /* of the state directory; or NULL */
     bool all_guests;                /* set by ks_observe(): every guest may hold a device that the manifest names */
     bool everything;                /* read what nobody names, too: holders of devices, import */
-    bool keep_xml;                  /* ks_guest.xml of every guest that is read: import */
+    bool keep_xml;                  /* of guests (in ks_guest.xml), networks and pools: import */
     unsigned threads;               /* readers on the one connection; 0: 8 */
 };
 

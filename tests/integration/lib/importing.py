@@ -87,7 +87,8 @@ def changes_of(guest, xml):
             "max-vcpus" not in guest:
         out.append(_set("vcpus", guest.get("vcpus", 1) + 1, "domain/vcpu"))
     for key, disk in list((guest.get("disks") or {}).items())[:2]:
-        if isinstance(disk, dict) and disk.get("io") != "native" and disk.get("device") != "lun":
+        if isinstance(disk, dict) and disk.get("io") != "native" and disk.get("device") != "lun" and \
+                {"file", "block", "volume"} & set(disk):
             value = "writethrough" if disk.get("cache") != "writethrough" else "writeback"
             out.append(_entry("disks", key, "cache", value, f"domain/devices/disk[{key}]/driver"))
             break
@@ -106,6 +107,10 @@ def _said(result):
     except (AssertionError, KeyError):
         return result.stderr + result.stdout
     return "\n".join(f"{f['line']}: {f['message']}" for f in findings)
+
+
+def _text(domain):
+    return domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
 
 
 class Trip:
@@ -137,6 +142,8 @@ class Trip:
     def guest(self, xml, changes=None):
         try:
             domain = self.host.conn.defineXML(xml)
+            # libvirt moves some things about when it first sees its own text again.
+            domain = self.host.conn.defineXML(_text(domain))
         except libvirt.libvirtError as e:
             raise Refused(str(e)) from None
         try:
@@ -146,7 +153,7 @@ class Trip:
 
     def _guest(self, domain, only):
         name = domain.name()
-        before = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+        before = _text(domain)
         manifest = self._import("--guest", name)
         self._run("validate")
         self._plan(adopts=True)
@@ -159,7 +166,7 @@ class Trip:
             changed = copy.deepcopy(manifest)
             changed["guests"][name] = changed["guests"][name] or {}
             change(changed["guests"][name])
-            now = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+            now = _text(domain)
             self.file.write_text(yaml.safe_dump(changed, sort_keys=False))
             self._run("apply")
             differs = self._same(domain, now, paths)
@@ -168,7 +175,7 @@ class Trip:
             manifest = changed
 
     def _same(self, domain, before, paths):
-        now = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+        now = _text(domain)
         ours = difference(before, now, ignore=(METADATA,))
         others = {p: v for p, v in ours.items() if not p.startswith(tuple(paths) or ("-",))}
         assert not others, f"differs in more than {paths}: {others}"
