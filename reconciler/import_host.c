@@ -218,13 +218,14 @@ static void import_bridge(struct ks_importing *i, const struct ks_seen_bridge *s
 
 /* ---- what libvirt keeps beside its guests ------------------------------------------------------------------- */
 
-static void note_left(struct ks_importing *i, const char *map, const struct ks_obj *obj, const char *xml)
+static void note_left(struct ks_importing *i, const char *map, struct ks_obj *obj, const char *xml)
 {
     ks_auto(ks_error_done) struct ks_error err = {0};
     struct ks_strings left = {0};
 
+    (void)ks_import_keep_loadable(i->arena, obj, "", &left);
     if (!xml || ks_import_left(i->arena, obj, xml, &left, &err) < 0)
-        return;
+        ks_import_note(i, ks_sprintf(i->arena, "%s.%s", map, obj->key), "what it has beyond this could not be told");
     for (size_t k = 0; k < left.n; k++)
         ks_import_note(i, ks_sprintf(i->arena, "%s.%s", map, obj->key), "%s", left.v[k]);
 }
@@ -249,6 +250,23 @@ static bool is_readable(struct ks_importing *i, const char *map, const char *nam
     return false;
 }
 
+/* Ceph has any number of hosts; every other type has one, which libvirt lists in the same way. */
+static void settle_source(struct ks_importing *i, struct ks_pool *pool)
+{
+    const struct ks_field *type = &ks_pool_kind.fields[ks_row(&ks_pool_kind, "type")];
+    const bool is_rbd = ks_streq(ks_show(i->arena, type, &pool->o), "rbd");
+    struct ks_pool_source *source;
+
+    if (!ks_has(&pool->o, "source"))
+        return;
+    source = (struct ks_pool_source *)ks_obj_new(i->arena, pool->source->o.kind, NULL);
+    *source = *pool->source;
+    pool->source = source;
+    ks_unmark(&source->o, is_rbd ? "host" : "hosts");
+    if (!source->o.stated)
+        ks_unmark(&pool->o, "source");
+}
+
 static void import_pool(struct ks_importing *i, const struct ks_seen_pool *seen)
 {
     struct ks_pool *pool;
@@ -264,6 +282,7 @@ static void import_pool(struct ks_importing *i, const struct ks_seen_pool *seen)
         ks_unmark(&pool->o, "state");
     state_bool(&pool->o, "autostart", &pool->autostart, seen->autostart);
     state_bool(&pool->o, "protect", &pool->protect, seen->protect);
+    settle_source(i, pool);
     note_left(i, "pools", &pool->o, seen->xml);
 }
 

@@ -32,6 +32,13 @@ int ks_import_left(struct ks_arena *arena, const struct ks_obj *obj, const char 
  */
 void ks_import_make_valid(struct ks_arena *arena, struct ks_manifest *m, struct ks_strings *ret);
 
+/*
+ * Takes out what the loader would refuse, each with a line in `notes`. false: `obj` is nothing without what went.
+ * `path`: of the object, "" for what the lines are said of.
+ */
+bool ks_import_keep_loadable(struct ks_arena *arena, struct ks_obj *obj, const char *path,
+                             struct ks_strings *notes);
+
 /* ---- the parts ---------------------------------------------------------------------------------------------- */
 
 /*

@@ -29,8 +29,6 @@ static const struct ks_import_strip of_pool[] = {
     {"allocation", NULL},
     {"available", NULL},
     {"target", "permissions"},
-    {"source", "auth"},
-    {"source", "host"},
     {"source", "format[@type='auto']"},
     {"source", "format[@type='unknown']"},
 };
@@ -45,6 +43,17 @@ static const struct {
     {&ks_pool_kind, "<pool/>", of_pool, KS_COUNT(of_pool)},
 };
 
+/* What the manifest says of it in ways that no path has. */
+static void strip_source(xmlNode *root, const struct ks_pool *pool)
+{
+    const struct ks_obj *source = ks_has(&pool->o, "source") ? &pool->source->o : NULL;
+
+    if (source && ks_has(source, "auth"))
+        ks_xml_unset(root, "source/auth", NULL, NULL, root);
+    while (source && ks_has(source, "hosts") && ks_xml_find(root, "source/host", NULL))
+        ks_import_drop(ks_xml_find(root, "source/host", NULL));
+}
+
 static int list(struct ks_subtraction *w, size_t thing, const struct ks_obj *obj, xmlNode *root,
                 struct ks_strings *ret, struct ks_error *err)
 {
@@ -56,6 +65,8 @@ static int list(struct ks_subtraction *w, size_t thing, const struct ks_obj *obj
     said = xmlDocGetRootElement(doc);
     if (ks_xml_write(said, obj, err) < 0)
         return -1;
+    if (obj->kind == &ks_pool_kind)
+        strip_source(root, (const struct ks_pool *)obj);
     for (size_t i = 0; i < things[thing].n; i++)
         ks_import_strip(root, &things[thing].strips[i]);
     for (xmlNode *c = xmlFirstElementChild(root); c; c = xmlNextElementSibling(c)) {

@@ -8,6 +8,19 @@ KS_ENUM_TABLE(types, "dir", "fs", "netfs", "logical", "disk", "iscsi", "iscsi-di
 
 extern const struct ks_kind ks_auth_kind;
 
+/* A path; or what servers and portals name otherwise: a CIFS share, a Gluster volume, an iSCSI target (IQN). */
+static const char *check_place(struct ks_arena *arena, const char **text)
+{
+    static const char expected[] = "an absolute path, or the name of a share or target";
+
+    if (**text == '/')
+        return ks_check_path(arena, text);
+    for (const char *p = *text; *p; p++)
+        if ((unsigned char)*p <= 0x20 || *p == 0x7f)
+            return expected;
+    return **text ? NULL : expected;
+}
+
 /* clang-format off */
 #define CREATE .flags = KS_F_CREATE
 
@@ -15,11 +28,12 @@ static const struct ks_field source_rows[] = {
     KS_ROW_STRING(struct ks_pool_source, name, "name", CREATE, .check = ks_check_name, .xml = "name",
         .doc = "A volume group's, Ceph pool's or ZFS pool's name."),
     KS_ROW_STRING(struct ks_pool_source, host, "host", CREATE, .xml = "host/@name", .doc = "The server's name or address."),
-    KS_ROW_STRING(struct ks_pool_source, dir, "dir", CREATE, .check = ks_check_path, .xml = "dir/@path",
-        .doc = "The directory that the server exports."),
+    KS_ROW_STRING(struct ks_pool_source, dir, "dir", CREATE, .check = check_place, .xml = "dir/@path",
+        .doc = "The directory that the server exports, or its share's or volume's name."),
     KS_ROW_STRING(struct ks_pool_source, format, "format", CREATE, .xml = "format/@type", .doc = "The format, such as nfs or lvm2."),
     KS_ROW_STRINGS(struct ks_pool_source, devices, "devices", .flags = KS_F_CREATE | KS_F_SET,
-        .check = ks_check_path, .xml = "device/@path", .doc = "Block devices that it is made of."),
+        .check = check_place, .xml = "device/@path",
+        .doc = "Block devices that it is made of; of iSCSI, the target's name (IQN)."),
     KS_ROW_STRINGS(struct ks_pool_source, hosts, "hosts", .flags = KS_F_CREATE | KS_F_SET,
         .doc = "Ceph monitors, as host or host:port."),
     KS_ROW_OBJECT(struct ks_pool_source, auth, struct ks_auth, "auth", &ks_auth_kind, CREATE,

@@ -16,7 +16,7 @@ CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("domains/*.xml")), ids=lambda f: f.stem)
 def test_domain_of_the_corpus(host, tmp, file):
     try:
-        Trip(host, tmp, file.stem).guest(adapted(file.read_text(), machines_of(host.conn)))
+        Trip(host, tmp).run(adapted(file.read_text(), machines_of(host.conn)))
     except Refused as e:
         pytest.skip(f"this libvirt does not take it: {e}")
 

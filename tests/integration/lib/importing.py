@@ -4,7 +4,6 @@ What import is held to, for one file of libvirt's XML: defined, imported, valid,
 adopted, with the mark and nothing else; changed in one field, with that field and nothing else; planned empty again.
 """
 
-import contextlib
 import copy
 import re
 
@@ -98,6 +97,83 @@ def changes_of(guest, xml):
     return out
 
 
+# ---- what there is -------------------------------------------------------------------------------------------------
+
+
+class Guests:
+    key = "guests"
+
+    def __init__(self, conn):
+        self.conn = conn
+
+    def define(self, xml):
+        return self.conn.defineXML(xml)
+
+    @staticmethod
+    def text(domain):
+        return domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+
+    @staticmethod
+    def remove(domain):
+        remove_domain(domain)
+
+    @staticmethod
+    def asks_for(name):
+        return "--guest", name
+
+    @staticmethod
+    def changes(guest, xml):
+        return changes_of(guest, xml)
+
+
+class Networks:
+    key = "networks"
+
+    def __init__(self, conn):
+        self.conn = conn
+
+    def define(self, xml):
+        return self.conn.networkDefineXML(xml)
+
+    @staticmethod
+    def text(network):
+        return network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+
+    @staticmethod
+    def remove(network):
+        network.undefine()
+
+    @staticmethod
+    def asks_for(_):
+        return ()
+
+    @staticmethod
+    def changes(network, _):
+        out = [_set("autostart", not network.get("autostart", False))]
+        if network.get("forward", "none") in ("none", "nat", "route", "open"):
+            out += [_set("mtu", 1400 if network.get("mtu") != 1400 else 1380, "network/mtu"),
+                    _set("domain", "changed.example", "network/domain")]
+        return out
+
+
+class Pools(Networks):
+    key = "pools"
+
+    def define(self, xml):
+        return self.conn.storagePoolDefineXML(xml)
+
+    @staticmethod
+    def text(pool):
+        return pool.XMLDesc(libvirt.VIR_STORAGE_XML_INACTIVE)
+
+    @staticmethod
+    def changes(pool, _):
+        return [_set("autostart", not pool.get("autostart", False))]
+
+
+KINDS = {"domain": Guests, "network": Networks, "pool": Pools}
+
+
 # ---- the loop -------------------------------------------------------------------------------------------------------
 
 def _said(result):
@@ -109,15 +185,11 @@ def _said(result):
     return "\n".join(f"{f['line']}: {f['message']}" for f in findings)
 
 
-def _text(domain):
-    return domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
-
-
 class Trip:
-    """One file on one host. `steps` says how far it came, for whoever counts."""
+    """One file after the other on one host; `folder` is for the manifest."""
 
-    def __init__(self, host, folder, name):
-        self.host, self.name = host, name
+    def __init__(self, host, folder):
+        self.host = host
         self.file = folder / "imported.yaml"
         self.desired = Desired(host, folder)
         self.desired.file = self.file
@@ -139,53 +211,50 @@ class Trip:
         steps = [s for s in plan["steps"] if not (adopts and s["verb"] == "adopt")]
         assert not steps, self._run("plan").stdout + self.file.read_text()
 
-    def guest(self, xml, changes=None):
+    def run(self, xml, changes=None):
+        """The whole round; Refused when this libvirt does not take the XML."""
+        kind = KINDS[etree.fromstring(xml.encode()).tag](self.host.conn)
         try:
-            domain = self.host.conn.defineXML(xml)
+            thing = kind.define(xml)
             # libvirt moves some things about when it first sees its own text again.
-            domain = self.host.conn.defineXML(_text(domain))
+            thing = kind.define(kind.text(thing))
         except libvirt.libvirtError as e:
             raise Refused(str(e)) from None
         try:
-            self._guest(domain, changes)
+            self._round(kind, thing, changes)
         finally:
-            remove_domain(domain)
+            kind.remove(thing)
 
-    def _guest(self, domain, only):
-        name = domain.name()
-        before = _text(domain)
-        manifest = self._import("--guest", name)
+    def _round(self, kind, thing, only):
+        name = thing.name()
+        before = kind.text(thing)
+        manifest = self._import(*kind.asks_for(name))
         self._run("validate")
         self._plan(adopts=True)
         self._run("apply")
-        self._same(domain, before, ())
+        _same(kind, thing, before, ())
         self._plan(adopts=False)
-        for what, change, paths in changes_of(manifest["guests"][name] or {}, before):
+        for what, change, paths in kind.changes(manifest[kind.key][name] or {}, before):
             if only and what.split(".")[-1] not in only:
                 continue
-            changed = copy.deepcopy(manifest)
-            changed["guests"][name] = changed["guests"][name] or {}
-            change(changed["guests"][name])
-            now = _text(domain)
-            self.file.write_text(yaml.safe_dump(changed, sort_keys=False))
+            manifest = copy.deepcopy(manifest)
+            manifest[kind.key][name] = manifest[kind.key][name] or {}
+            change(manifest[kind.key][name])
+            now, flag = kind.text(thing), thing.autostart()
+            self.file.write_text(yaml.safe_dump(manifest, sort_keys=False))
             self._run("apply")
-            differs = self._same(domain, now, paths)
-            assert differs, f"{what}: nothing changed"
+            differs = _same(kind, thing, now, paths)
+            assert differs or thing.autostart() != flag, f"{what}: nothing changed"
             self._plan(adopts=False)
-            manifest = changed
-
-    def _same(self, domain, before, paths):
-        now = _text(domain)
-        ours = difference(before, now, ignore=(METADATA,))
-        others = {p: v for p, v in ours.items() if not p.startswith(tuple(paths) or ("-",))}
-        assert not others, f"differs in more than {paths}: {others}"
-        mark = re.compile(r"kvmstate")
-        for place, (old, _) in difference(before, now).items():
-            if place.startswith(METADATA):
-                assert old is None or mark.search(place), f"metadata of others: {place}"
-        return ours
 
 
-def clean(host):
-    with contextlib.suppress(libvirt.libvirtError):
-        host.reset()
+def _same(kind, thing, before, paths):
+    """What differs from `before`, all of it in one of these places; the mark of adoption aside."""
+    now = kind.text(thing)
+    ours = difference(before, now, ignore=(METADATA,))
+    others = {p: v for p, v in ours.items() if not p.startswith(tuple(paths) or ("-",))}
+    assert not others, f"differs in more than {paths}: {others}"
+    for place, (old, _) in difference(before, now).items():
+        if place.startswith(METADATA):
+            assert old is None or "kvmstate" in place, f"metadata of others: {place}"
+    return ours
