@@ -225,7 +225,8 @@ static void note_left(struct ks_importing *i, const char *map, struct ks_obj *ob
 
     (void)ks_import_keep_loadable(i->arena, obj, "", &left);
     if (!xml || ks_import_left(i->arena, obj, xml, &left, &err) < 0)
-        ks_import_note(i, ks_sprintf(i->arena, "%s.%s", map, obj->key), "what it has beyond this could not be told");
+        ks_import_note(i, ks_sprintf(i->arena, "%s.%s", map, obj->key),
+                       "what it has beyond this could not be told");
     for (size_t k = 0; k < left.n; k++)
         ks_import_note(i, ks_sprintf(i->arena, "%s.%s", map, obj->key), "%s", left.v[k]);
 }
@@ -337,7 +338,8 @@ static void import_secret(struct ks_importing *i, const struct ks_seen_secret *s
     if (ks_streq(secret->usage, key))
         ks_unmark(&secret->o, "usage");
     state_bool(&secret->o, "protect", &secret->protect, seen->protect);
-    ks_import_note(i, ks_sprintf(i->arena, "secrets.%s", key), "value: it is not read, and stays; state here where it is kept");
+    ks_import_note(i, ks_sprintf(i->arena, "secrets.%s", key),
+                   "value: it is not read, and stays; state here where it is kept");
 }
 
 /* ---- volumes ------------------------------------------------------------------------------------------------ */

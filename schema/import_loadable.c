@@ -42,7 +42,8 @@ static const char *problem_of(struct loadable *j, const struct ks_field *field, 
 static bool keep_loadable(struct loadable *j, struct ks_obj *obj, const char *path);
 
 /* A stated map is complete: when one entry cannot be said, none is. */
-static bool is_loadable_map(struct loadable *j, const struct ks_field *field, const struct ks_map *map, const char *path)
+static bool is_loadable_map(struct loadable *j, const struct ks_field *field, const struct ks_map *map,
+                            const char *path)
 {
     for (size_t i = 0; i < map->n; i++) {
         const char *key = map->v[i]->key;
