@@ -17,7 +17,9 @@ static uint64_t word(const struct ks_cpuset *set, size_t w)
 
 static const char *skip_blanks(const char *p)
 {
-    return p + strspn(p, " \t\n");
+    while (*p == ' ' || *p == '\t' || *p == '\n')
+        p++;
+    return p;
 }
 
 static const char *wants = "a set of numbers, such as 0-3,8 or 0-7,^2";
@@ -41,8 +43,9 @@ static const char *number_parse(const char **p, unsigned *ret)
 }
 _Static_assert(KS_CPUSET_MAX == 8192, "the text above names it");
 
-/* "3", "0-3" or "^2" into `words`. libvirt takes no range behind '^', and neither does this. */
-static const char *item_parse(const char **p, uint64_t words[MAX_WORDS])
+/* "3", "0-3" or "^2" into `words`, of which *n are used. libvirt takes no range behind '^', and neither does this.
+ */
+static const char *item_parse(const char **p, uint64_t words[MAX_WORDS], size_t *n)
 {
     unsigned first, last;
     bool exclude = **p == '^';
@@ -71,6 +74,8 @@ static const char *item_parse(const char **p, uint64_t words[MAX_WORDS])
         else
             words[i / WORD_BITS] |= bit(i);
     }
+    if (*n <= last / WORD_BITS)
+        *n = last / WORD_BITS + 1;
     return NULL;
 }
 
@@ -78,10 +83,10 @@ const char *ks_cpuset_parse(struct ks_arena *arena, const char *text, struct ks_
 {
     uint64_t words[MAX_WORDS] = {0};
     const char *p = skip_blanks(text);
-    size_t n = MAX_WORDS;
+    size_t n = 0;
 
     while (*p) {
-        const char *wrong = item_parse(&p, words);
+        const char *wrong = item_parse(&p, words, &n);
 
         if (wrong)
             return wrong;

@@ -4,6 +4,7 @@
 #include "base/base.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 
 struct unit {
     const char *name;
@@ -175,52 +176,65 @@ static const char *parse(const struct family *family, const char *text, uint64_t
     return family->wants;
 }
 
-/* value / unit as an exact decimal of at least 1 into buf; false when it has none that is short. */
-static bool decimal_format(uint64_t value, uint64_t unit, char *buf, size_t size)
-{
-    enum { SHORT_FRACTION = 3 };
-    uint64_t rest = value % unit, fraction = 0;
-    int n = 0;
+enum { SHORT_FRACTION = 3 };
 
-    if (value < unit)
-        return false;
-    for (; rest && n < SHORT_FRACTION; n++) {
+/* value / unit as an exact decimal of at least 1. */
+struct exact {
+    uint64_t whole, fraction;
+    int digits; /* of the fraction */
+};
+
+/* false when it has none that is short. */
+static bool exact_decimal(uint64_t value, uint64_t unit, struct exact *ret)
+{
+    uint64_t rest = value % unit;
+
+    *ret = (struct exact){.whole = value / unit};
+    for (; rest && ret->digits < SHORT_FRACTION; ret->digits++) {
         /* rest < 2^60, so that rest * 10 fits */
-        fraction = fraction * 10 + rest * 10 / unit;
+        ret->fraction = ret->fraction * 10 + rest * 10 / unit;
         rest = rest * 10 % unit;
     }
-    if (rest)
-        return false;
-    if (n)
-        (void)snprintf(buf, size, "%llu.%0*llu", (unsigned long long)(value / unit), n,
-                       (unsigned long long)fraction);
-    else
-        (void)snprintf(buf, size, "%llu", (unsigned long long)(value / unit));
-    return true;
+    return value >= unit && !rest;
+}
+
+/* How many characters it has, without the point. */
+static size_t digits_of(const struct exact *number)
+{
+    size_t n = 1;
+
+    for (uint64_t whole = number->whole; whole >= 10; whole /= 10)
+        n++;
+    return n + (size_t)number->digits;
 }
 
 /* The shortest; of two that are as short the one without a fraction, then the one whose unit comes first. */
 static char *format(struct ks_arena *arena, const struct family *family, uint64_t value)
 {
-    char best[48] = "", number[40];
+    struct exact best = {0};
     size_t best_cost = SIZE_MAX;
+    const char *name = "";
 
     if (value == 0)
         return ks_strdup(arena, family->zero);
     for (size_t i = 0; i < family->n_units; i++) {
         const struct unit *unit = &family->units[i];
+        struct exact number;
 
-        if (!decimal_format(value, unit->scale, number, sizeof number))
+        if (!exact_decimal(value, unit->scale, &number))
             continue;
-
-        size_t cost = 2 * (strlen(number) + strlen(unit->name)) + (strchr(number, '.') != NULL);
-
+        /* a point is a character, and half of one more */
+        size_t cost = 2 * (digits_of(&number) + strlen(unit->name)) + (number.digits ? 3 : 0);
         if (cost < best_cost) {
             best_cost = cost;
-            (void)snprintf(best, sizeof best, "%s%s", number, unit->name);
+            best = number;
+            name = unit->name;
         }
     }
-    return ks_sprintf(arena, "%s%s", best, family->suffix);
+    if (best.digits)
+        return ks_sprintf(arena, "%" PRIu64 ".%0*" PRIu64 "%s%s", best.whole, best.digits, best.fraction, name,
+                          family->suffix);
+    return ks_sprintf(arena, "%" PRIu64 "%s%s", best.whole, name, family->suffix);
 }
 
 const char *ks_size_parse(const char *text, uint64_t *ret_bytes)

@@ -309,7 +309,7 @@ static void boot_read(struct ks_arena *arena, xmlNode *node, const struct ks_fie
     enum { MAX = 256 };
     struct ks_strings *list = ks_member(obj, field);
     const struct ks_guest *guest = (const struct ks_guest *)obj;
-    struct ordered *devices = ks_new_n(arena, struct ordered, MAX);
+    struct ordered devices[MAX];
     const size_t n = ordered_devices(node, devices, MAX);
 
     for (size_t i = 0; i < n; i++) {

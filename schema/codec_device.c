@@ -48,6 +48,11 @@ static bool read_part(const xmlNode *address, const char *name, unsigned long *r
 
     if (!text)
         return false;
+    /* "0x01", as libvirt writes them: there is one for each device of each guest */
+    if (ks_starts(text, "0x0") && text[3] >= '0' && text[3] <= '9' && !text[4]) {
+        *ret = (unsigned long)(text[3] - '0');
+        return true;
+    }
     *ret = strtoul(text, &end, 0);
     return *text && !*end;
 }

@@ -15,21 +15,15 @@ static void *must(void *made)
 
 /* ---- looking ------------------------------------------------------------------------------------------------ */
 
-/* Most names differ in their first letter: that much is looked at without a call. */
-static inline bool same_name(const xmlChar *name, const char *want)
-{
-    return (char)name[0] == want[0] && strcmp((const char *)name, want) == 0;
-}
-
 bool ks_xml_is(const xmlNode *node, const char *name)
 {
-    return node->type == XML_ELEMENT_NODE && !node->ns && same_name(node->name, name);
+    return node->type == XML_ELEMENT_NODE && !node->ns && ks_xml_same_name(node->name, name);
 }
 
 static xmlNode *element_from(xmlNode *node, const char *name)
 {
     for (; node; node = node->next)
-        if (name ? ks_xml_is(node, name) : node->type == XML_ELEMENT_NODE)
+        if (node->type == XML_ELEMENT_NODE && (!name || (!node->ns && ks_xml_same_name(node->name, name))))
             return node;
     return NULL;
 }
@@ -56,7 +50,7 @@ const char *ks_xml_attr(const xmlNode *node, const char *name)
     if (ks_xml_lacks(node, name, true))
         return NULL;
     for (const xmlAttr *a = node->properties; a; a = a->next)
-        if (!a->ns && same_name(a->name, name)) /* one text: there is no entity left without a DTD */
+        if (!a->ns && ks_xml_same_name(a->name, name)) /* one text: there is no entity left without a DTD */
             return a->children && a->children->content ? (const char *)a->children->content : "";
     return NULL;
 }

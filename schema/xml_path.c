@@ -128,17 +128,12 @@ bool ks_xml_path_valid(const char *path)
 
 /* ---- matching ----------------------------------------------------------------------------------------------- */
 
-static bool same_name(const xmlChar *name, const char *want, size_t n)
-{
-    return (char)name[0] == want[0] && strncmp((const char *)name, want, n) == 0 && name[n] == '\0';
-}
-
 static const xmlNode *child_named(const xmlNode *node, const char *name, size_t n)
 {
     if (ks_xml_lacks(node, name, false))
         return NULL;
     for (const xmlNode *c = node->children; c; c = c->next)
-        if (c->type == XML_ELEMENT_NODE && !c->ns && same_name(c->name, name, n))
+        if (c->type == XML_ELEMENT_NODE && !c->ns && ks_xml_is_named(c->name, name, n))
             return c;
     return NULL;
 }
@@ -146,7 +141,7 @@ static const xmlNode *child_named(const xmlNode *node, const char *name, size_t 
 static bool attr_equals(const xmlNode *node, const struct predicate *p)
 {
     for (const xmlAttr *a = node->properties; a; a = a->next) {
-        if (a->ns || !same_name(a->name, p->attr, p->n_attr))
+        if (a->ns || !ks_xml_is_named(a->name, p->attr, p->n_attr))
             continue;
         const char *value = a->children && a->children->content ? (const char *)a->children->content : "";
         return strncmp(value, p->value, p->n_value) == 0 && value[p->n_value] == '\0';
@@ -168,10 +163,8 @@ static bool predicate_holds(const xmlNode *node, const struct predicate *p)
     return node && attr_equals(node, p);
 }
 
-static bool step_names(const xmlNode *node, const struct step *step, const char *key)
+static bool predicates_hold(const xmlNode *node, const struct step *step, const char *key)
 {
-    if (node->ns || !same_name(node->name, step->name, step->n))
-        return false;
     const char *at = step->predicates;
     struct predicate predicate;
     while (predicate_next(&at, key, &predicate))
@@ -180,10 +173,10 @@ static bool step_names(const xmlNode *node, const struct step *step, const char 
     return *at != '[';
 }
 
-/* Most nodes differ in their first letter: that much is looked at without a call. */
 static inline bool step_matches(const xmlNode *node, const struct step *step, const char *key)
 {
-    return node->type == XML_ELEMENT_NODE && (char)node->name[0] == *step->name && step_names(node, step, key);
+    return node->type == XML_ELEMENT_NODE && !node->ns && ks_xml_is_named(node->name, step->name, step->n) &&
+           (*step->predicates != '[' || predicates_hold(node, step, key));
 }
 
 static xmlNode *step_child(const xmlNode *node, const struct step *step, const char *key)
@@ -205,47 +198,47 @@ static xmlNode *path_start(xmlNode *node, const char **path)
     return ks_xml_top(node);
 }
 
-/*
- * Depth first, so that an element which leads nowhere does not hide its sibling which does. *ret_attr is the
- * attribute that the path ends in, or NULL; known when something is found.
- */
-static xmlNode *find(xmlNode *node, const char *path, const char *key, bool need_attr, const char **ret_attr)
+/* What a path leads to: an element, with the attribute that the path ends in and its value, else NULL. */
+struct found {
+    xmlNode *node;
+    const char *attr, *value;
+};
+
+/* Depth first, so that an element which leads nowhere does not hide its sibling which does. */
+static bool find(xmlNode *node, const char *path, const char *key, bool need_attr, struct found *ret)
 {
     struct step step;
-    if (*path == '@' ? need_attr && ks_xml_lacks(node, path + 1, true)
-                     : *path && *path != '.' && ks_xml_lacks(node, path, false))
-        return NULL;
-    if (!step_next(path, &step)) {
-        const char *attr = strchr(path, '@');
-        *ret_attr = attr ? attr + 1 : NULL;
-        return !attr || !need_attr || ks_xml_attr(node, attr + 1) ? node : NULL;
+    if (ks_xml_leads_nowhere(node, path) && (*path != '@' || need_attr))
+        return false;
+    if (*path != '@' && step_next(path, &step)) {
+        for (xmlNode *c = node->children; c; c = c->next)
+            if (step_matches(c, &step, key) && find(c, step.rest, key, need_attr, ret))
+                return true;
+        return false;
     }
-    for (xmlNode *c = node->children; c; c = c->next) {
-        if (!step_matches(c, &step, key))
-            continue;
-        xmlNode *found = find(c, step.rest, key, need_attr, ret_attr);
-        if (found)
-            return found;
-    }
-    return NULL;
+    path += strspn(path, "./");
+    ret->attr = *path == '@' ? path + 1 : NULL;
+    ret->value = ret->attr ? ks_xml_attr(node, ret->attr) : NULL;
+    ret->node = node;
+    return ret->value || !ret->attr || !need_attr;
 }
 
 xmlNode *ks_xml_find(xmlNode *node, const char *path, const char *key)
 {
-    const char *attr;
+    struct found found;
     node = path_start(node, &path);
-    return find(node, path, key, true, &attr);
+    return find(node, path, key, true, &found) ? found.node : NULL;
 }
 
 const char *ks_xml_get_at(struct ks_arena *arena, xmlNode *node, const char *path, const char *key,
                           xmlNode **ret_at)
 {
-    const char *attr;
+    struct found found = {0};
     node = path_start(node, &path);
-    *ret_at = find(node, path, key, true, &attr);
+    *ret_at = find(node, path, key, true, &found) ? found.node : NULL;
     if (!*ret_at)
         return NULL;
-    return attr ? ks_xml_attr(*ret_at, attr) : ks_xml_content(arena, *ret_at);
+    return found.attr ? found.value : ks_xml_content(arena, *ret_at);
 }
 
 const char *ks_xml_get(struct ks_arena *arena, xmlNode *node, const char *path, const char *key)
@@ -267,14 +260,31 @@ static xmlNode *last_parent(xmlNode *node, const char *path, const char *key, st
     return node;
 }
 
-xmlNode *ks_xml_each(xmlNode *node, const char *path, const char *key, const xmlNode *after)
+xmlNode *ks_xml_walk_next(struct ks_xml_walk *walk)
+{
+    const struct step step = {.name = walk->name, .n = walk->n, .predicates = walk->predicates};
+    xmlNode *c = walk->next;
+    while (c && !step_matches(c, &step, walk->key))
+        c = c->next;
+    walk->next = c ? c->next : NULL;
+    return c;
+}
+
+struct ks_xml_walk ks_xml_walk(xmlNode *node, const char *path, const char *key)
 {
     struct step last;
+    if (ks_xml_leads_nowhere(node, path))
+        return (struct ks_xml_walk){0};
     const xmlNode *parent = last_parent(node, path, key, &last);
-    xmlNode *c = after ? after->next : parent && !ks_xml_lacks(parent, last.name, false) ? parent->children : NULL;
-    while (c && !step_matches(c, &last, key))
-        c = c->next;
-    return c;
+    return (struct ks_xml_walk){last.name, last.n, last.predicates, key, parent ? parent->children : NULL};
+}
+
+xmlNode *ks_xml_each(xmlNode *node, const char *path, const char *key, const xmlNode *after)
+{
+    struct ks_xml_walk walk = ks_xml_walk(node, path, key);
+    if (after)
+        walk.next = after->next;
+    return ks_xml_walk_next(&walk);
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------- */
@@ -344,9 +354,8 @@ xmlNode *ks_xml_ensure(xmlNode *node, const char *path, const char *key, const c
 {
     const char *rest = path;
     xmlNode *start = path_start(node, &rest);
-    const char *attr;
-    xmlNode *found = find(start, rest, key, false, &attr);
-    return found ? found : make_path(node, path, key, create, false, err);
+    struct found found;
+    return find(start, rest, key, false, &found) ? found.node : make_path(node, path, key, create, false, err);
 }
 
 xmlNode *ks_xml_append(xmlNode *node, const char *path, const char *key, const char *create, struct ks_error *err)
@@ -378,7 +387,7 @@ static bool demanded(const xmlAttr *a, const struct step *step, const char *key)
     const char *at = step->predicates;
     struct predicate p;
     while (predicate_next(&at, key, &p))
-        if (p.n_sub == 0 && same_name(a->name, p.attr, p.n_attr))
+        if (p.n_sub == 0 && ks_xml_is_named(a->name, p.attr, p.n_attr))
             return true;
     return false;
 }

@@ -37,6 +37,23 @@ static inline bool ks_xml_lacks(const xmlNode *node, const char *path, bool attr
     return hints && !(hints & ks_xml_hint(path, attr));
 }
 
+/* Names are short, and mostly differ in their first letters: no call is worth its while. */
+static inline bool ks_xml_same_name(const xmlChar *name, const char *want)
+{
+    while (*name && *name == (xmlChar)*want)
+        name++, want++;
+    return !*name && !*want;
+}
+
+/* The same for a name of a path, of n bytes. */
+static inline bool ks_xml_is_named(const xmlChar *name, const char *want, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((char)name[i] != want[i])
+            return false;
+    return !name[n];
+}
+
 static inline bool ks_xml_is_text(const xmlNode *node)
 {
     return node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE;
@@ -49,6 +66,24 @@ static inline bool ks_xml_keeps_blanks(const xmlNode *node, bool closes)
         return closes;
     return ks_xml_is_text(node->children) || ks_xml_is_text(node->last);
 }
+
+/* Whether a row's path certainly leads nowhere from `node`. */
+static inline bool ks_xml_leads_nowhere(const xmlNode *node, const char *path)
+{
+    if (*path == '@')
+        return ks_xml_lacks(node, path + 1, true);
+    return *path != '.' && *path != '/' && *path && ks_xml_lacks(node, path, false);
+}
+
+/* What ks_xml_each() goes through, with the path read once. Starts with ks_xml_walk(); NULL at the end. */
+struct ks_xml_walk {
+    const char *name;
+    size_t n;
+    const char *predicates, *key;
+    xmlNode *next;
+};
+struct ks_xml_walk ks_xml_walk(xmlNode *node, const char *path, const char *key);
+xmlNode *ks_xml_walk_next(struct ks_xml_walk *walk);
 
 /*
  * The tree of a document of the form that libvirt writes, or NULL: it is another, or none at all, which libxml2

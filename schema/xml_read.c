@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The walker from XML to objects. */
-#include "schema/xml.h"
+#include "schema/xml_private.h"
 
 static bool read_fields(struct ks_arena *arena, xmlNode *node, const char *key, struct ks_obj *ret);
 
@@ -47,7 +47,8 @@ static bool read_strings(struct ks_arena *arena, xmlNode *node, const struct ks_
 {
     struct ks_strings *list = ks_member(ret, field);
     const char *attr = ks_xml_path_attr(field->xml);
-    for (xmlNode *e = NULL; (e = ks_xml_each(node, field->xml, key, e));) {
+    struct ks_xml_walk walk = ks_xml_walk(node, field->xml, key);
+    for (xmlNode *e; (e = ks_xml_walk_next(&walk));) {
         const char *text = attr ? ks_xml_attr(e, attr) : ks_xml_content(arena, e);
         if (text)
             *ks_vec_add(arena, list) = canonical(arena, field->check, ks_strdup(arena, text));
@@ -110,7 +111,8 @@ static bool read_map(struct ks_arena *arena, xmlNode *node, const struct ks_fiel
 {
     struct ks_map *map = ks_member(ret, field);
     size_t index = 0;
-    for (xmlNode *e = NULL; (e = ks_xml_each(node, field->xml, key, e));)
+    struct ks_xml_walk walk = ks_xml_walk(node, field->xml, key);
+    for (xmlNode *e; (e = ks_xml_walk_next(&walk));)
         if (!field->kind->skip || !field->kind->skip(e))
             read_entry(arena, e, field, index++, map);
     if (map->n)
@@ -125,6 +127,8 @@ bool ks_xml_read_field(struct ks_arena *arena, xmlNode *node, const struct ks_fi
         field->codec->read(arena, node, field, ret);
         return (ret->stated | ret->other) & ks_xml_bit(ret, field);
     }
+    if (field->xml && !(field->flags & KS_F_PRESENCE) && ks_xml_leads_nowhere(node, field->xml))
+        return false; /* which most rows come to */
     if (field->type == KS_OBJECT)
         return read_object(arena, node, field, key, ret);
     if (!field->xml)
