@@ -50,6 +50,8 @@ static const struct {
     {"nfs", KS_NEED_NFS, ON(PROGRAMS), ks_judge_nfs},
     {"iscsi", KS_NEED_ISCSI, ON(PROGRAMS), ks_judge_iscsi},
     {"zfs", KS_NEED_ZFS, ON(PROGRAMS), ks_judge_zfs},
+    {"rbd", KS_NEED_RBD, ON(PROGRAMS), ks_judge_rbd},
+    {"cloud-init", KS_NEED_SEED, ON(PROGRAMS), ks_judge_seed},
     {"files", KS_NEED_NOTHING, ON(PATHS), ks_judge_files},
     {"directories", KS_NEED_NOTHING, ON(PATHS), ks_judge_directories},
 };

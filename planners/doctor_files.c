@@ -50,6 +50,25 @@ void ks_judge_zfs(struct ks_doctor *d)
     judge_program(d, "zfs", "apt-get install zfsutils-linux libvirt-daemon-driver-storage-zfs");
 }
 
+/* QEMU's own part of it, which Debian keeps apart. */
+void ks_judge_rbd(struct ks_doctor *d)
+{
+    judge_program(d, "block-rbd.so", "apt-get install qemu-block-extra");
+}
+
+void ks_judge_seed(struct ks_doctor *d)
+{
+    static const char *const names[] = {"xorrisofs", "genisoimage", "mkisofs"};
+
+    for (size_t i = 0; i < KS_COUNT(names); i++) {
+        if (!ks_fact_program(d->facts, names[i]))
+            continue;
+        ks_doctor_ok(d, "%s", ks_fact_program(d->facts, names[i]));
+        return;
+    }
+    ks_doctor_lacks(d, "apt-get install xorriso", "there is no program that makes an ISO image");
+}
+
 void ks_judge_swtpm(struct ks_doctor *d)
 {
     static const char cure[] = "apt-get install swtpm swtpm-tools";

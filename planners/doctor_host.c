@@ -108,6 +108,8 @@ static const char *libvirt_cure(const char *why)
 {
     if (strstr(why, "ermission denied") || strstr(why, "authentication") || strstr(why, "ccess denied"))
         return "run as root, or as a member of group libvirt";
+    if (strstr(why, "did not answer"))
+        return "systemctl restart libvirtd, and see journalctl -u libvirtd";
     return "systemctl start libvirtd; where there is none: apt-get install libvirt-daemon-system";
 }
 

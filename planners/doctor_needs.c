@@ -103,9 +103,13 @@ static void find_guest(struct ks_doctor *d, const struct ks_guest *guest)
         need(d, KS_NEED_SWTPM, ks_at(o, "tpm"), "guests.%s.tpm", o->key);
     for (size_t i = 0; i < guest->disks.n; i++) {
         const struct ks_disk *disk = (const struct ks_disk *)guest->disks.v[i];
+        if (ks_has(&disk->o, "rbd"))
+            need(d, KS_NEED_RBD, ks_at(&disk->o, "rbd"), "guests.%s.disks.%s.rbd", o->key, disk->o.key);
         if (ks_has(&disk->o, "size"))
             need(d, KS_NEED_IMAGES, ks_at(&disk->o, "size"), "guests.%s.disks.%s.size", o->key, disk->o.key);
     }
+    if (ks_has(o, "cloud-init"))
+        need(d, KS_NEED_SEED, ks_at(o, "cloud-init"), "guests.%s.cloud-init", o->key);
     find_cpu(d, guest);
     find_numa(d, guest);
     find_nics(d, guest);

@@ -33,6 +33,8 @@ enum ks_need {
     KS_NEED_NFS,
     KS_NEED_ISCSI,
     KS_NEED_ZFS,
+    KS_NEED_RBD,
+    KS_NEED_SEED,
     KS_NEEDS
 };
 struct ks_needed {
@@ -82,4 +84,4 @@ ks_judge ks_judge_memory, ks_judge_page_sizes, ks_judge_hugetlbfs, ks_judge_cgro
     ks_judge_ksm, ks_judge_numa_balancing, ks_judge_boot, ks_judge_modules;
 ks_judge ks_judge_swtpm, ks_judge_tpm, ks_judge_virtiofsd, ks_judge_vhost, ks_judge_tap, ks_judge_bridge,
     ks_judge_dnsmasq, ks_judge_filter, ks_judge_networks, ks_judge_images, ks_judge_lvm, ks_judge_nfs,
-    ks_judge_iscsi, ks_judge_zfs, ks_judge_files, ks_judge_directories;
+    ks_judge_iscsi, ks_judge_zfs, ks_judge_rbd, ks_judge_seed, ks_judge_files, ks_judge_directories;

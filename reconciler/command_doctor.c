@@ -4,6 +4,8 @@
 #include "reconciler/session.h"
 #include "state/facts.h"
 
+enum { CONNECT_S = 10 }; /* seconds for libvirt to answer */
+
 struct doctor {
     struct ks_session *s;
     const struct ks_manifest *want; /* NULL: the host in general */
@@ -47,9 +49,10 @@ static void examine(struct doctor *d)
     struct ks_facts_reading reading = {
         .arena = s->arena, .root = s->root, .state_path = s->state_path, .want = d->want};
 
-    if (ks_session_connect_finish(s, &err) < 0)
+    if (ks_session_connect_within(s, CONNECT_S, &err) < 0)
         reading.no_libvirt = ks_error_text(s->arena, &err);
-    reading.conn = s->conn;
+    else
+        reading.conn = s->conn;
     ks_facts_read(&reading, &d->facts);
     d->found = ks_doctor(s->arena, d->want, &d->facts);
     for (size_t i = 0; s->source && i < d->found.n; i++)
@@ -78,7 +81,7 @@ static int run(struct doctor *d, struct ks_error *err)
 
 int ks_command_doctor(const struct ks_options *options, struct ks_arena *arena)
 {
-    struct ks_session s;
+    static struct ks_session s; /* a connection that never comes may still write to it */
     struct doctor d = {.s = &s};
     struct ks_error err = {0};
     int status;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <time.h>
 
 #include "reconciler/config.h"
 #include "reconciler/events.h"
@@ -263,6 +264,21 @@ int ks_session_connect_finish(struct ks_session *s, struct ks_error *err)
     *err = s->connect_error;
     s->connect_error = (struct ks_error){0};
     return -1;
+}
+
+int ks_session_connect_within(struct ks_session *s, unsigned seconds, struct ks_error *err)
+{
+    struct timespec deadline;
+
+    (void)clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += seconds;
+    if (s->connect_started && pthread_timedjoin_np(s->connecting, NULL, &deadline) != 0) {
+        (void)pthread_detach(s->connecting);
+        s->connect_started = false;
+        return ks_fail(err, KS_E_TIMEOUT, KS_NOWHERE, "libvirt did not answer within %u s", seconds);
+    }
+    s->connect_started = false;
+    return ks_session_connect_finish(s, err);
 }
 
 int ks_session_ledger(struct ks_session *s, struct ks_error *err)

@@ -60,6 +60,11 @@ const struct ks_manifest *ks_session_check(struct ks_session *s, struct ks_arena
 /* Starts connecting in a thread of its own, so that it costs no time beside the manifest; waits for it. */
 void ks_session_connect_start(struct ks_session *s, bool writes);
 int ks_session_connect_finish(struct ks_session *s, struct ks_error *err);
+/*
+ * The same with a deadline: KS_E_TIMEOUT when libvirt does not answer. The thread is left to itself then, so that
+ * `s` must live as long as the process does.
+ */
+int ks_session_connect_within(struct ks_session *s, unsigned seconds, struct ks_error *err);
 int ks_session_ledger(struct ks_session *s, struct ks_error *err);
 
 /* One observation and the plan made of it. */

@@ -26,15 +26,44 @@ static const char *find_program(struct ks_facts_reading *r, const char *name)
     return NULL;
 }
 
+/* A module of QEMU's: /usr/lib/x86_64-linux-gnu/qemu on Debian, /usr/lib64/qemu-kvm or the like elsewhere. */
+static const char *find_block_driver(struct ks_facts_reading *r, const char *arch, const char *name)
+{
+    const char *const dirs[] = {ks_sprintf(r->arena, "usr/lib/%s-linux-gnu/qemu", arch), "usr/lib/qemu",
+                                "usr/lib64/qemu", "usr/lib64/qemu-kvm"};
+
+    for (size_t i = 0; i < KS_COUNT(dirs); i++) {
+        const char *path = ks_sprintf(r->arena, "%s/%s", dirs[i], name);
+        if (ks_file_exists(r->root, path))
+            return ks_sprintf(r->arena, "/%s", path);
+    }
+    return NULL;
+}
+
 int ks_facts_programs(struct ks_facts_reading *r, struct ks_facts *ret, struct ks_error *err)
 {
-    const char *emulator = ks_sprintf(r->arena, "qemu-system-%s", ret->arch ? ret->arch : "x86_64");
-    const char *const names[] = {emulator,   "qemu-img", "swtpm", "swtpm_setup", "virtiofsd", "dnsmasq",
-                                 "iptables", "nft",      "vgs",   "mount.nfs",   "iscsiadm",  "zfs"};
+    const char *arch = ret->arch ? ret->arch : "x86_64";
+    const char *const names[] = {ks_sprintf(r->arena, "qemu-system-%s", arch),
+                                 "qemu-img",
+                                 "swtpm",
+                                 "swtpm_setup",
+                                 "virtiofsd",
+                                 "dnsmasq",
+                                 "iptables",
+                                 "nft",
+                                 "vgs",
+                                 "mount.nfs",
+                                 "iscsiadm",
+                                 "zfs",
+                                 "xorrisofs",
+                                 "genisoimage",
+                                 "mkisofs"};
+    static const char rbd[] = "block-rbd.so";
 
     (void)err;
     for (size_t i = 0; i < KS_COUNT(names); i++)
         *ks_vec_add(r->arena, &ret->programs) = (struct ks_fact_program){names[i], find_program(r, names[i])};
+    *ks_vec_add(r->arena, &ret->programs) = (struct ks_fact_program){rbd, find_block_driver(r, arch, rbd)};
     return 0;
 }
 

@@ -57,6 +57,18 @@ def test_without_libvirt_all_else_is_reported(host):
     assert {k: with_it[k] for k in others} == {k: without[k] for k in others}
 
 
+def test_a_libvirt_that_hangs(host):
+    """One that is stopped takes connections and never says a word."""
+    pids = host.exec("pgrep", "-x", "libvirtd").ok().stdout.split()
+    host.exec("kill", "-STOP", *pids).ok()
+    try:
+        found = doctor(host)
+    finally:
+        host.exec("kill", "-CONT", *pids).ok()
+    assert found["libvirt"]["health"] == "warning" and "did not answer" in found["libvirt"]["text"]
+    assert "restart libvirtd" in found["libvirt"]["cure"] and found["iommu"]["health"] in ("ok", "note")
+
+
 def test_a_manifest_needs_libvirt(host, tmp):
     (tmp / "m.yaml").write_text("version: 1\nhost: testhost\n")
     assert doctor(host, "-f", tmp / "m.yaml").json["fit"] is True

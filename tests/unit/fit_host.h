@@ -51,7 +51,10 @@ static const char everything[] =
     "      fast: {vf: {pf: ens1, index: 0}}\n"
     "    devices: {card: {pci: \"0000:82:00.0\"}}\n"
     "    filesystems: {share: {source: /srv/share, driver: virtiofs}}\n"
-    "  g2: {tpm: passthrough}\n";
+    "  g2:\n"
+    "    tpm: passthrough\n"
+    "    disks: {vda: {rbd: pool/g2, hosts: [ceph1]}}\n"
+    "    cloud-init: {user-data: files/user-data.yaml}\n";
 
 static inline void add_program(struct fixture *f, const char *name)
 {
@@ -61,9 +64,9 @@ static inline void add_program(struct fixture *f, const char *name)
 
 static inline void add_programs(struct fixture *f)
 {
-    static const char *const names[] = {"qemu-system-x86_64", "qemu-img", "swtpm",    "swtpm_setup",
-                                        "virtiofsd",          "dnsmasq",  "iptables", "vgs",
-                                        "mount.nfs",          "iscsiadm", "zfs"};
+    static const char *const names[] = {
+        "qemu-system-x86_64", "qemu-img", "swtpm", "swtpm_setup",  "virtiofsd", "dnsmasq", "iptables", "vgs",
+        "mount.nfs",          "iscsiadm", "zfs",   "block-rbd.so", "xorrisofs"};
 
     for (size_t i = 0; i < KS_COUNT(names); i++)
         add_program(f, names[i]);

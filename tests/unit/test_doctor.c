@@ -34,7 +34,8 @@ static void ask(struct fixture *f, const char *text)
     f->text = text;
     if (text) {
         want = ks_manifest_load(f->arena, &files, "lab.yaml", NULL, &findings);
-        ks_findings_print(stderr, &findings, false);
+        if (findings.n_errors > 0)
+            ks_findings_print(stderr, &findings, false);
         assert_int_equal(findings.n_errors, 0);
     }
     f->found = ks_doctor(f->arena, want, &f->facts);
@@ -118,6 +119,8 @@ BREAK(nested, f->nested = "N")
 BREAK(nested_amd, f->nested = "0"; f->vmx = false; f->svm = true)
 BREAK(libvirt, f->have.libvirt_version = 0; f->unknown[KS_FACTS_LIBVIRT] = "Failed to connect socket")
 BREAK(libvirt_closed, f->have.libvirt_version = 0; f->unknown[KS_FACTS_LIBVIRT] = "authentication failed")
+BREAK(libvirt_hangs, f->have.libvirt_version = 0;
+      f->unknown[KS_FACTS_LIBVIRT] = "libvirt did not answer within 10 s")
 BREAK(libvirt_old, f->have.libvirt_version = 8000000)
 BREAK(qemu, f->have.caps.emulator = NULL; drop_program(f, "qemu-system-x86_64"))
 BREAK(qemu_old, f->have.qemu_version = 5002000)
@@ -184,6 +187,8 @@ BREAK(lvm, drop_program(f, "vgs"))
 BREAK(nfs, drop_program(f, "mount.nfs"))
 BREAK(iscsi, drop_program(f, "iscsiadm"))
 BREAK(zfs, drop_program(f, "zfs"))
+BREAK(rbd, drop_program(f, "block-rbd.so"))
+BREAK(seed, drop_program(f, "xorrisofs"))
 BREAK(file, path_of(f, "/srv/base.qcow2")->exists = false)
 BREAK(share, path_of(f, "/srv/share")->exists = false)
 BREAK(closed, path_of(f, "/srv/base.qcow2")->closed = "/srv")
@@ -213,6 +218,7 @@ static const struct {
     {"nested", NULL, break_nested_amd, M, "kvm_amd.nested=0", "options kvm_amd nested=1", N},
     {"libvirt", NULL, break_libvirt, M, "Failed to connect", "systemctl start libvirtd", M},
     {"libvirt", NULL, break_libvirt_closed, M, "authentication", "group libvirt", M},
+    {"libvirt", NULL, break_libvirt_hangs, M, "did not answer", "systemctl restart libvirtd", M},
     {"libvirt", NULL, break_libvirt_old, W, "8.0.0", "libvirt 9.0", W},
     {"qemu", NULL, break_qemu, M, "qemu-system-x86_64", "apt-get install qemu-system-x86", N},
     {"qemu", NULL, break_qemu_old, W, "5.2.0", "QEMU 7.2", N},
@@ -285,6 +291,8 @@ static const struct {
     {"nfs", NULL, break_nfs, M, "mount.nfs", "apt-get install nfs-common", N},
     {"iscsi", NULL, break_iscsi, M, "iscsiadm", "apt-get install open-iscsi", N},
     {"zfs", NULL, break_zfs, M, "zfs", "apt-get install zfsutils-linux", N},
+    {"rbd", NULL, break_rbd, M, "block-rbd.so", "apt-get install qemu-block-extra", N},
+    {"cloud-init", NULL, break_seed, M, "ISO", "apt-get install xorriso", N},
     {"files", "/srv/base.qcow2", break_file, M, "not there", "volumes.images.a.qcow2", KS_HEALTH_OK},
     {"files", "/srv/share", break_share, M, "not there", "guests.g1.filesystems.share.source", KS_HEALTH_OK},
     {"files", "/srv/base.qcow2", break_closed, M, "libvirt-qemu may not enter /srv",
