@@ -17,16 +17,21 @@ static int list_files(struct ks_session *s, struct ks_strings *ret, struct ks_er
 
 static void check_files(struct ks_session *s, const struct ks_strings *files)
 {
+    const struct ks_manifest **all = ks_new_n(s->arena, const struct ks_manifest *, files->n + 1);
+
     for (size_t i = 0; i < files->n; i++) {
         const size_t errors = s->findings.n_errors;
         const struct ks_manifest *m;
         s->findings.n_errors = 0;
-        m = ks_session_check(s, s->arena, files->v[i]);
+        m = ks_manifest_load(s->arena, &s->files, files->v[i], NULL, &s->findings);
+        all[i] = m;
         s->findings.n_errors += errors;
-        if (m && s->options->host && !s->options->all && !ks_streq(m->host, s->options->host))
+        if (m->host && s->options->host && !s->options->all && !ks_streq(m->host, s->options->host))
             (void)ks_report(&s->findings, KS_E_CONFLICT, ks_at(&m->o, "host"),
                             "this manifest is for %s, not for %s", m->host, s->options->host);
     }
+    if (s->options->all)
+        ks_manifests_check(all, files->n, &s->findings);
 }
 
 static void print_result(struct ks_session *s, const struct ks_strings *files)

@@ -7,7 +7,8 @@ const struct ks_command ks_commands[] = {
      .run = ks_command_validate,
      .summary = "Check the manifest, or all hosts of a repository, without any host.",
      .text = "Types, units, ranges, unknown keys, references, and things given twice. Everything that is wrong is "
-             "reported in one run, each with its file, line and column."},
+             "reported in one run, each with its file, line and column. With --all also what two hosts cannot both "
+             "have: a MAC address, an address on the wire, a UUID, an image on shared storage."},
     {.name = "plan",
      .run = ks_command_plan,
      .summary = "Show what would change, and why. Changes nothing.",

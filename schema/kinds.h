@@ -457,6 +457,8 @@ const struct ks_manifest *ks_manifest_load(struct ks_arena *arena, const struct 
                                            const char *host, struct ks_findings *f);
 /* The checks alone, for a manifest that was put together otherwise. */
 void ks_manifest_check(const struct ks_manifest *m, struct ks_findings *f);
+/* What several hosts' manifests may not share; also of those in which something else is wrong. */
+void ks_manifests_check(const struct ks_manifest *const *manifests, size_t n, struct ks_findings *f);
 /* Where a guest's cloud-init seed lies: "DIR/GUEST/DIGEST.iso"; NULL when it is to have none. */
 char *ks_seed_path(struct ks_arena *arena, const char *dir, const struct ks_guest *guest);
 /* 52:54:00:xx:xx:xx from host, guest and nic: the same on every run and after a lost disk. */

@@ -275,12 +275,24 @@ static void check_required(struct ks_loader *l, const struct ks_obj *obj)
                             obj->key ? " " : "", obj->key ? obj->key : "", obj->kind->fields[i].key);
 }
 
+/* A map where a kind wraps one scalar, which has no keys to speak of; an empty one is its default. */
+static bool is_no_scalar(const struct ks_kind *kind, const struct ks_node *node)
+{
+    return node->type == KS_NODE_MAP && node->n > 0 && kind->n_fields == 1 && kind->shorthand &&
+           !ks_node_get(node, kind->shorthand);
+}
+
 void ks_load(struct ks_loader *l, const struct ks_kind *kind, const struct ks_node *node, struct ks_obj *ret)
 {
     ret->kind = kind;
     if (!ret->at.line)
         ret->at = node->at;
     ret->field_at = ks_new_n(l->arena, struct ks_loc, kind->n_fields);
+    if (is_no_scalar(kind, node)) {
+        (void)wrong_type(l, ret->key ? ret->key : kind->name, "one value", node);
+        ret->other |= UNKNOWN_KEY;
+        return;
+    }
     if (node->type == KS_NODE_MAP) {
         for (size_t i = 0; i < node->n; i++)
             load_pair(l, &node->pairs[i], ret);

@@ -98,7 +98,7 @@ const struct ks_manifest *ks_manifest_load(struct ks_arena *arena, const struct 
 {
     struct loading g = {.l = {.arena = arena, .findings = f, .host = host}};
     const size_t first = f->n;
-    const struct ks_node *root = ks_manifest_tree(arena, files, path, f), *stated_host;
+    const struct ks_node *root = ks_manifest_tree(arena, files, path, host, f), *stated_host;
 
     g.m = (struct ks_manifest *)ks_obj_new(arena, &ks_manifest_kind, NULL);
     if (!root)
@@ -116,6 +116,8 @@ const struct ks_manifest *ks_manifest_load(struct ks_arena *arena, const struct 
     if (!g.l.partial) {
         ks_manifest_check(g.m, f);
         ks_manifest_seeds(arena, files, g.m, f);
+    } else {
+        ks_manifest_check_partial(g.m, f);
     }
     return g.m;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* All that a manifest alone can tell about itself, beyond each field's own check. */
 #include "schema/manifest_check.h"
+#include "schema/manifest_private.h"
 
 static struct ks_loc claimed_at(const struct ks_claim *claim)
 {
@@ -41,13 +42,24 @@ bool ks_guest_counts(const struct ks_guest *guest)
     return guest->state != KS_GUEST_ABSENT && guest->state != KS_GUEST_UNMANAGED;
 }
 
-void ks_manifest_check(const struct ks_manifest *m, struct ks_findings *f)
+static void check(const struct ks_manifest *m, bool whole, struct ks_findings *f)
 {
-    static void (*const checks[])(struct ks_checking *) = {ks_check_names, ks_check_devices, ks_check_storage,
-                                                           ks_check_guests};
     ks_auto(ks_arena_freep) struct ks_arena *scratch = ks_arena_new();
     struct ks_checking c = {.m = m, .f = f, .scratch = scratch};
 
-    for (size_t i = 0; i < KS_COUNT(checks); i++)
-        checks[i](&c);
+    ks_check_names(&c);
+    ks_check_devices(&c);
+    ks_check_storage(&c);
+    if (whole)
+        ks_check_guests(&c);
+}
+
+void ks_manifest_check(const struct ks_manifest *m, struct ks_findings *f)
+{
+    check(m, true, f);
+}
+
+void ks_manifest_check_partial(const struct ks_manifest *m, struct ks_findings *f)
+{
+    check(m, false, f);
 }

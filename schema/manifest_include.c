@@ -10,6 +10,7 @@ struct reading {
     struct ks_arena *arena;
     const struct ks_files *files;
     struct ks_findings *f;
+    const char *host;        /* what {host} stands for; NULL: nobody has said */
     struct ks_strings chain; /* from the manifest to the file that is being read */
     struct ks_index seen;
     KS_VEC(const struct ks_node *) trees;
@@ -71,6 +72,23 @@ static void check_version(struct reading *r, const struct ks_node *root)
         ks_report(r->f, KS_E_INVALID, version->at, "version: expected 1 in an included file too");
 }
 
+static const char *substitute_host(const struct reading *r, const char *text)
+{
+    static const char mark[] = "{host}";
+    struct ks_text out = {.arena = r->arena};
+    const char *at;
+
+    if (!r->host || !strstr(text, mark))
+        return text;
+    while ((at = strstr(text, mark))) {
+        ks_text_addn(&out, text, (size_t)(at - text));
+        ks_text_add(&out, r->host);
+        text = at + strlen(mark);
+    }
+    ks_text_add(&out, text);
+    return ks_text_str(&out);
+}
+
 static void read_tree(struct reading *r, const char *path, struct ks_loc at);
 
 static void read_includes(struct reading *r, const char *path, const struct ks_node *root)
@@ -79,15 +97,16 @@ static void read_includes(struct reading *r, const char *path, const struct ks_n
 
     for (size_t i = 0; includes && includes->type == KS_NODE_SEQ && i < includes->n; i++) {
         const struct ks_node *item = includes->items[i];
-        const char *target;
+        const char *target, *text;
 
         if (item->type != KS_NODE_SCALAR || item->n == 0)
             continue; /* loading says so */
-        if (item->text[0] == '/')
+        text = substitute_host(r, item->text);
+        if (text[0] == '/')
             ks_report(r->f, KS_E_INVALID, item->at, "includes: expected a path relative to this file, found '%s'",
-                      item->text);
-        else if (!(target = ks_manifest_path(r->arena, path, item->text)))
-            ks_report(r->f, KS_E_INVALID, item->at, "includes: '%s' leaves the repository", item->text);
+                      text);
+        else if (!(target = ks_manifest_path(r->arena, path, text)))
+            ks_report(r->f, KS_E_INVALID, item->at, "includes: '%s' leaves the repository", text);
         else
             read_tree(r, target, item->at);
     }
@@ -122,6 +141,15 @@ static const struct ks_node *read_file(struct reading *r, const char *path, stru
     return root && root->type == KS_NODE_MAP ? root : NULL;
 }
 
+/* What the manifest itself says, where nobody else does; an included file comes too late for that. */
+static void name_host(struct reading *r, const struct ks_node *root)
+{
+    const struct ks_node *host = ks_node_get(root, "host");
+
+    if (!r->host && r->chain.n == 0 && host && host->type == KS_NODE_SCALAR)
+        r->host = host->text;
+}
+
 static void read_tree(struct reading *r, const char *path, struct ks_loc at)
 {
     const struct ks_node *root;
@@ -142,6 +170,7 @@ static void read_tree(struct reading *r, const char *path, struct ks_loc at)
     root = read_file(r, path, at);
     if (!root)
         return;
+    name_host(r, root);
     *ks_vec_add(r->arena, &r->chain) = path;
     check_version(r, root);
     read_includes(r, path, root);
@@ -150,9 +179,9 @@ static void read_tree(struct reading *r, const char *path, struct ks_loc at)
 }
 
 const struct ks_node *ks_manifest_tree(struct ks_arena *arena, const struct ks_files *files, const char *path,
-                                       struct ks_findings *f)
+                                       const char *host, struct ks_findings *f)
 {
-    struct reading r = {.arena = arena, .files = files, .f = f, .seen = {.arena = arena}};
+    struct reading r = {.arena = arena, .files = files, .f = f, .host = host, .seen = {.arena = arena}};
     const struct ks_node *root = NULL;
 
     while (ks_starts(path, "./"))

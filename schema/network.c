@@ -2,6 +2,7 @@
 /* A libvirt network. */
 #include "schema/codec_network.h"
 #include "schema/kinds.h"
+#include "schema/network_dhcp.h"
 
 KS_ENUM_TABLE(states, "active", "inactive", "absent");
 KS_ENUM_TABLE(on_off, "off", "on");
@@ -95,6 +96,7 @@ static void validate_network(const struct ks_obj *obj, struct ks_findings *f)
     static const char *const of_own_bridge[] = {"addresses", "dhcp", "domain", "stp", "mac"};
     const struct ks_network *n = (const struct ks_network *)obj;
 
+    ks_network_check_dhcp(n, f);
     if (!ks_has(obj, "forward"))
         return;
     for (size_t i = 0; !ks_forward_has_own_bridge(n->forward) && i < KS_COUNT(of_own_bridge); i++)
