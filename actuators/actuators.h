@@ -31,6 +31,15 @@ struct ks_keeping {
     int (*note)(void *data, const char *id, const char *note, const char *value, struct ks_error *err);
 };
 
+/*
+ * The whole host as it is now, read anew into `arena`: for what must still hold right before a write. NULL where
+ * nobody can tell; what was planned for is trusted then.
+ */
+struct ks_looking {
+    void *data;
+    int (*look)(void *data, struct ks_arena *arena, struct ks_observed *ret, struct ks_error *err);
+};
+
 struct ks_acting {
     struct ks_arena *arena; /* of this step */
     virConnectPtr conn;
@@ -41,6 +50,7 @@ struct ks_acting {
     const struct ks_files *files; /* of the manifest's repository */
     struct ks_progress progress;
     struct ks_keeping keeping;
+    struct ks_looking looking;
     const char *remark;            /* what the user wants to know of a step that is done; or NULL */
     const _Atomic bool *cancelled; /* the user asked to stop: no new waits */
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "actuators/sriov.h"
 #include "actuators/actuators.h"
 #include "actuators/host.h"
 
@@ -102,9 +103,9 @@ static bool any_driver(struct run *r, unsigned n)
     return false;
 }
 
-static int set_count(struct run *r, bool probe)
+static int set_count(struct run *r, unsigned n, bool probe)
 {
-    const struct ks_numvfs_want want = {.pf = r->seen->address, .vfs = (unsigned)r->want->vfs, .probe = probe};
+    const struct ks_numvfs_want want = {.pf = r->seen->address, .vfs = n, .probe = probe};
 
     ks_tell(r->a, r->step, ks_sprintf(r->a->arena, "%u VFs", want.vfs), -1);
     return ks_numvfs_set(&r->w, &want, r->err);
@@ -122,20 +123,64 @@ static int set_link(struct run *r)
     return want.stated ? ks_link_set(&r->w, &want, r->err) : 0;
 }
 
-static int set_all(struct run *r)
+static int set_vfs(struct run *r, unsigned n, bool bind)
 {
-    const bool renews = changes(r, "vfs");
-    const unsigned n = ks_has(&r->want->o, "vfs") ? (unsigned)r->want->vfs : (unsigned)r->seen->n_vfs;
-    const bool binds = any_driver(r, n);
-
-    if (renews && set_count(r, !binds) < 0)
-        return -1;
-    if (set_link(r) < 0)
-        return -1;
     for (unsigned i = 0; i < n; i++)
-        if (set_vf(r, i, renews && binds) < 0)
+        if (set_vf(r, i, bind) < 0)
             return ks_wrap(r->err, "VF %u", i);
     return 0;
+}
+
+static int renew(struct run *r, unsigned n)
+{
+    const bool binds = any_driver(r, n);
+
+    if (set_count(r, n, !binds) < 0 || set_link(r) < 0)
+        return -1;
+    return set_vfs(r, n, binds);
+}
+
+/* As many as there were, as far as they come: who had one gets it back. A driver that hangs is left alone. */
+static void roll_back(struct run *r)
+{
+    ks_auto(ks_error_done) struct ks_error second = {0};
+    struct run back = *r;
+    const unsigned n = (unsigned)r->seen->n_vfs;
+
+    back.err = &second;
+    if (set_count(&back, n, !any_driver(r, n)) < 0 || set_vfs(&back, n, any_driver(r, n)) < 0)
+        (void)ks_wrap(r->err, "%u VFs as before could not be had either (%s)", n,
+                      ks_error_text(r->a->arena, &second));
+    else
+        (void)ks_wrap(r->err, "there are %u VFs again", n);
+}
+
+static int renew_and_give_back(struct run *r, unsigned n, struct ks_lenders *lenders)
+{
+    ks_auto(ks_error_done) struct ks_error second = {0};
+    const int rc = renew(r, n);
+
+    if (rc < 0 && r->err->code == KS_E_TIMEOUT)
+        return -1; /* whoever touches the card now hangs, too */
+    if (rc < 0 && !r->a->dry_run)
+        roll_back(r);
+    if (ks_sriov_give_back(r->a, r->step, lenders, rc < 0 ? &second : r->err) == 0)
+        return rc;
+    return rc < 0 ? ks_wrap(r->err, "and %s", ks_error_text(r->a->arena, &second)) : -1;
+}
+
+static int set_all(struct run *r)
+{
+    const unsigned n = ks_has(&r->want->o, "vfs") ? (unsigned)r->want->vfs : (unsigned)r->seen->n_vfs;
+    ks_auto(ks_lenders_done) struct ks_lenders lenders = {0};
+
+    if (ks_sriov_recheck(r->a, r->step, r->seen, r->err) < 0)
+        return -1;
+    if (!changes(r, "vfs"))
+        return set_link(r) < 0 ? -1 : set_vfs(r, n, false);
+    if (ks_sriov_take(r->a, r->step, r->seen, &lenders, r->err) < 0)
+        return -1;
+    return renew_and_give_back(r, n, &lenders);
 }
 
 int ks_act_sriov(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * SR-IOV. From N to M VFs goes through none, and takes every VF from whoever holds it: a holder that the manifest
- * does not name blocks the step, and so does a guest that runs with one.
+ * does not name blocks the step; a guest of the manifest that runs with one makes it a restart.
  */
 #include "planners/device.h"
 
@@ -47,15 +47,7 @@ static bool is_managed(const struct ks_planning *p, const char *guest)
 
 static bool runs_with(const struct ks_planning *p, const char *guest, const char *address)
 {
-    const struct ks_seen_guest *seen = ks_seen_guest(p->have, guest);
-
-    for (size_t i = 0; seen && seen->live && i < seen->live->nics.n; i++)
-        if (ks_streq(((const struct ks_nic *)seen->live->nics.v[i])->vf_address, address))
-            return true;
-    for (size_t i = 0; seen && seen->live && i < seen->live->devices.n; i++)
-        if (ks_streq(((const struct ks_pci_device *)seen->live->devices.v[i])->pci, address))
-            return true;
-    return false;
+    return ks_seen_runs_with(ks_seen_guest(p->have, guest), address);
 }
 
 /* "guest fw1", "namespace blue" */
@@ -70,6 +62,23 @@ static const char *in_words(struct job *j, const char *holder)
     return words;
 }
 
+/* It is asked to let go of its VF, and is powered off and on where it does not: that takes consent. */
+static void borrow(struct job *j, const struct ks_seen_vf *vf, const char *holder)
+{
+    struct ks_step *s = step(j);
+    struct ks_plan_field *field = &s->fields.v[0]; /* "vfs", which take_all() comes right after */
+    const char *guest = holder + strlen("guest/");
+
+    for (size_t i = 0; i < s->affects.n; i++)
+        if (ks_streq(s->affects.v[i], holder))
+            return;
+    ks_step_affects(j->p, s, holder);
+    field->impact = s->impact = KS_RESTART;
+    field->note = field->note ? ks_sprintf(j->p->arena, "%s, %s (VF %u)", field->note, guest, vf->index)
+                              : ks_sprintf(j->p->arena, "taken from, and given back to, running guests: %s (VF %u)",
+                                           guest, vf->index);
+}
+
 static void take_from(struct job *j, const struct ks_seen_vf *vf, const char *holder)
 {
     const char *guest = ks_starts(holder, "guest/") ? holder + strlen("guest/") : NULL;
@@ -80,9 +89,7 @@ static void take_from(struct job *j, const struct ks_seen_vf *vf, const char *ho
     } else if (guest) {
         if (!runs_with(j->p, guest, vf->address))
             return; /* it finds its VF again when it starts */
-        ks_step_affects(j->p, step(j), holder);
-        ks_step_block(j->p, step(j), "VF %u is in use by guest %s: stop it, or take the VF from it, first",
-                      vf->index, guest);
+        borrow(j, vf, holder);
     } else if (!network) {
         ks_step_block(j->p, step(j), "VF %u is held by %s", vf->index, holder);
     }

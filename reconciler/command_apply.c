@@ -133,6 +133,20 @@ static int begin_journal(struct apply *a, struct ks_error *err)
     return ks_journal_add(a->journal, "begin", NULL, a->s.commit ? a->s.commit->id : a->s.manifest_path, err);
 }
 
+/* For actuators; from any thread. */
+static int look_again(void *data, struct ks_arena *arena, struct ks_observed *ret, struct ks_error *err)
+{
+    const struct apply *a = data;
+    struct ks_observing observing = {.arena = arena,
+                                     .conn = a->s.conn,
+                                     .root = a->s.root,
+                                     .want = a->first.want,
+                                     .ledger = a->s.ledger,
+                                     .state_path = a->s.state_path};
+
+    return ks_observe(&observing, ret, err);
+}
+
 static void execute(struct apply *a)
 {
     struct ks_progress_line progress;
@@ -154,6 +168,7 @@ static void execute(struct apply *a)
                                  .arena = a->results_arena};
     if (!a->options->dry_run)
         a->x.acting.keeping = (struct ks_keeping){a->s.ledger, keep_own, keep_disown, keep_note};
+    a->x.acting.looking = (struct ks_looking){a, look_again};
     if (a->saved.root) {
         a->x.wanted = ks_saved_has;
         a->x.wanted_data = &a->saved;

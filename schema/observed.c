@@ -117,3 +117,14 @@ void ks_name_volumes(struct ks_arena *arena, const struct ks_observed *seen, con
             name_volume(arena, seen, disk);
     }
 }
+
+bool ks_seen_runs_with(const struct ks_seen_guest *guest, const char *address)
+{
+    for (size_t i = 0; guest && guest->live && i < guest->live->nics.n; i++)
+        if (ks_streq(((const struct ks_nic *)guest->live->nics.v[i])->vf_address, address))
+            return true;
+    for (size_t i = 0; guest && guest->live && i < guest->live->devices.n; i++)
+        if (ks_streq(((const struct ks_pci_device *)guest->live->devices.v[i])->pci, address))
+            return true;
+    return false;
+}

@@ -191,3 +191,5 @@ const struct ks_seen_link *ks_seen_link(const struct ks_observed *o, const char 
 /* By interface name or PCI address. */
 const struct ks_seen_pf *ks_seen_pf(const struct ks_observed *o, const char *name);
 const struct ks_seen_pci *ks_seen_pci(const struct ks_observed *o, const char *address);
+/* Whether the running guest has the PCI device of that address; not its definition. */
+bool ks_seen_runs_with(const struct ks_seen_guest *guest, const char *address);

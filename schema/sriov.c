@@ -32,7 +32,9 @@ static const struct ks_field vf_rows[] = {
 
 static const struct ks_field sriov_rows[] = {
     KS_ROW_UINT(struct ks_sriov, vfs, "vfs", NETWORK, .max = 65535,
-        .doc = "How many VFs it has (sriov_numvfs); another number than 0 or the present one destroys all first."),
+        .doc = "How many VFs it has (sriov_numvfs); another number than 0 or the present one destroys all first. "
+               "Running guests of the manifest give up theirs and get them back, which takes consent to restart; "
+               "any other holder blocks it."),
     KS_ROW_UINT(struct ks_sriov, mtu, "mtu", NETWORK, .min = 68, .max = 65535, .doc = "The PF's MTU."),
     KS_ROW_STRING(struct ks_sriov, driver, "driver", NETWORK, .check = ks_check_name,
         .doc = "What its VFs are bound to unless they say otherwise: keep, vfio-pci, pci-stub, or a driver's name."),

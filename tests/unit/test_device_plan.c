@@ -179,6 +179,44 @@ static void holders_block(void **state)
     }
 }
 
+static void start_with(struct host *h, const char *name, const char *address)
+{
+    struct ks_guest *live = (struct ks_guest *)ks_obj_new(h->arena, &ks_guest_kind, name);
+    struct ks_nic *nic = (struct ks_nic *)ks_obj_new(h->arena, &ks_nic_kind, "fast");
+
+    nic->vf_address = address;
+    *ks_vec_add(h->arena, &live->nics) = &nic->o;
+    *ks_vec_add(h->arena, &h->have.guests) = (struct ks_seen_guest){
+        .name = name, .state = KS_GUEST_RUNNING, .persistent = true, .owned = true, .live = live, .config = live};
+}
+
+static void running_guests_lend_their_vfs(void **state)
+{
+    const char *text = "sriov: {ens1: {vfs: 7}}\nguests: {g1: {autostart: false}, g2: {autostart: false}}\n";
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    struct host h = new_host(arena);
+    struct ks_seen_pf *pf = add_pf(&h, 63, 4);
+    const struct ks_step *s;
+
+    (void)state;
+    start_with(&h, "g1", pf->vfs[1].address);
+    start_with(&h, "g2", pf->vfs[3].address);
+    hold(&h, &pf->vfs[1], "guest/g1");
+    hold(&h, &pf->vfs[3], "guest/g2");
+    s = plan(&h, text)->v[0];
+    assert_string_equal(s->id, "sriov/ens1");
+    assert_null(s->blocked);
+    assert_string_equal(s->held, "--allow restart");
+    assert_int_equal(s->affects.n, 2);
+    assert_string_equal(s->affects.v[1], "guest/g2");
+    assert_string_equal(s->fields.v[0].note, "taken from, and given back to, running guests: g1 (VF 1), g2 (VF 3)");
+    /* One that is off finds its VF again when it starts. */
+    h.have.guests.v[0].live = h.have.guests.v[1].live = NULL;
+    s = plan(&h, text)->v[0];
+    assert_null(s->held);
+    assert_int_equal(s->affects.n, 0);
+}
+
 static void unknown_holders_block(void **state)
 {
     ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
@@ -337,6 +375,7 @@ int main(void)
         cmocka_unit_test(more_than_there_can_be),
         cmocka_unit_test(fewer_than_the_number_says),
         cmocka_unit_test(holders_block),
+        cmocka_unit_test(running_guests_lend_their_vfs),
         cmocka_unit_test(unknown_holders_block),
         cmocka_unit_test(what_a_driver_cannot_do),
         cmocka_unit_test(vf_by_pf_and_index),

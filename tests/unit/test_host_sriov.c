@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * actuators/host_sriov.c and host_driver.c over a made-up tree, where a thread plays the kernel: it makes and
- * removes virtfn* as sriov_numvfs says, and refuses from N to M.
+ * actuators/sriov.c, host_sriov.c and host_driver.c over a made-up tree, where a thread plays the kernel: it makes
+ * and removes virtfn* as sriov_numvfs says, and refuses from N to M.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "actuators/actuators.h"
 #include "actuators/host_write.h"
 #include "pcitree.h"
 
@@ -218,6 +219,120 @@ static void drivers(void **state)
     assert_string_equal(text, "igbvf");
 }
 
+/* ---- the whole step ---- */
+
+struct step {
+    struct ks_seen_vf vfs[4];
+    struct ks_seen_pf pf;
+    struct ks_plan_field field;
+    struct ks_sriov *want;
+    struct ks_step s;
+    struct ks_observed now; /* what looking again finds */
+    struct ks_acting a;
+};
+
+static int look(void *data, struct ks_arena *arena, struct ks_observed *ret, struct ks_error *err)
+{
+    const struct step *step = data;
+
+    (void)arena, (void)err;
+    *ret = step->now;
+    return 0;
+}
+
+/* From n VFs to `vfs`, with VF 1 held by `planned` when this was planned and by `now` now. */
+static void make_step(struct fixture *f, struct step *t, unsigned n, unsigned vfs, const char **planned,
+                      const char **now)
+{
+    struct ks_seen_pf *pf;
+
+    *t = (struct step){.field = {.path = "vfs"}};
+    t->want = (struct ks_sriov *)ks_obj_new(f->w.arena, &ks_sriov_kind, "ens1");
+    t->want->vfs = vfs;
+    ks_mark(&t->want->o, "vfs");
+    for (unsigned i = 0; i < n; i++)
+        t->vfs[i] = (struct ks_seen_vf){.index = i, .address = ks_sprintf(f->w.arena, "0000:81:10.%u", i)};
+    t->pf = (struct ks_seen_pf){.name = "ens1", .address = PF, .n_vfs = n, .vfs = t->vfs};
+    t->vfs[1].holders = now;
+    t->vfs[1].n_holders = now ? 1 : 0;
+    pf = ks_vec_add(f->w.arena, &t->now.pfs);
+    *pf = t->pf;
+    pf->vfs = ks_new_n(f->w.arena, struct ks_seen_vf, 4);
+    memcpy(pf->vfs, t->vfs, sizeof t->vfs);
+    t->vfs[1].holders = planned;
+    t->vfs[1].n_holders = planned ? 1 : 0;
+    t->s =
+        (struct ks_step){.id = "sriov/ens1", .kind = "sriov", .name = "ens1", .want = &t->want->o, .seen = &t->pf};
+    *ks_vec_add(f->w.arena, &t->s.fields) = t->field;
+    t->a = (struct ks_acting){.arena = f->w.arena, .root = f->tree.root, .looking = {t, look}};
+}
+
+static int act(struct step *t, struct ks_error *err)
+{
+    enum ks_outcome outcome;
+
+    ks_error_done(err);
+    return ks_act_sriov(&t->a, &t->s, &outcome, err);
+}
+
+static void holders_are_looked_for_again(void **state)
+{
+    struct fixture *f = *state;
+    struct step t;
+
+    check(f, set(f, 4));
+    make_step(f, &t, 4, 2, NULL, (const char *[]){"namespace blue"});
+    assert_int_equal(act(&t, &f->err), -1);
+    assert_int_equal(f->err.code, KS_E_BLOCKED);
+    assert_non_null(strstr(ks_error_text(f->w.arena, &f->err), "VF 1 is held by namespace blue since"));
+    assert_int_equal(number(f, NUMVFS), 4);
+    make_step(f, &t, 4, 2, NULL, NULL);
+    t.now.holders_unknown = "no reason";
+    assert_int_equal(act(&t, &f->err), -1);
+    assert_int_equal(number(f, NUMVFS), 4);
+    make_step(f, &t, 4, 2, NULL, NULL);
+    t.now.pfs.n = 0; /* the card is gone */
+    assert_int_equal(act(&t, &f->err), -1);
+    assert_int_equal(f->err.code, KS_E_STALE);
+    /* A guest that is off and a network of the manifest were counted on. */
+    make_step(f, &t, 4, 2, (const char *[]){"network/pool"}, (const char *[]){"network/pool"});
+    check(f, act(&t, &f->err));
+    assert_int_equal(number(f, NUMVFS), 2);
+}
+
+static void a_guest_started_meanwhile(void **state)
+{
+    struct fixture *f = *state;
+    const char *holder[] = {"guest/g1"};
+    struct ks_guest *live = (struct ks_guest *)ks_obj_new(f->w.arena, &ks_guest_kind, "g1");
+    struct ks_nic *nic = (struct ks_nic *)ks_obj_new(f->w.arena, &ks_nic_kind, "fast");
+    struct step t;
+
+    check(f, set(f, 4));
+    nic->vf_address = "0000:81:10.1";
+    *ks_vec_add(f->w.arena, &live->nics) = &nic->o;
+    make_step(f, &t, 4, 2, holder, holder);
+    *ks_vec_add(f->w.arena, &t.now.guests) = (struct ks_seen_guest){.name = "g1", .live = live};
+    assert_int_equal(act(&t, &f->err), -1);
+    assert_int_equal(f->err.code, KS_E_BLOCKED);
+    assert_non_null(strstr(ks_error_text(f->w.arena, &f->err), "guest g1 runs with it since"));
+    assert_int_equal(number(f, NUMVFS), 4);
+}
+
+static void a_short_count_is_rolled_back(void **state)
+{
+    struct fixture *f = *state;
+    struct step t;
+
+    check(f, set(f, 3));
+    f->most = 3;
+    make_step(f, &t, 3, 7, NULL, NULL);
+    assert_int_equal(act(&t, &f->err), -1);
+    assert_int_equal(f->err.code, KS_E_VERIFY);
+    assert_non_null(strstr(ks_error_text(f->w.arena, &f->err), "there are 3 VFs again"));
+    assert_int_equal(number(f, NUMVFS), 3);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -230,6 +345,9 @@ int main(void)
         TEST(a_driver_that_hangs),
         TEST(with_probing),
         TEST(drivers),
+        TEST(holders_are_looked_for_again),
+        TEST(a_guest_started_meanwhile),
+        TEST(a_short_count_is_rolled_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
