@@ -6,6 +6,7 @@
 #include <netlink/attr.h>
 
 #include "actuators/host_link.h"
+#include "schema/kinds.h"
 
 /* IFLA_LINKINFO { KIND "bridge", DATA { type: value } }; type 0: no data. */
 static void put_linkinfo(struct nl_msg *msg, int type, const void *value, size_t size)
@@ -83,7 +84,7 @@ static int walk_forward_delay(struct ks_link_run *run, const struct ks_host_link
 {
     const uint32_t value = (uint32_t)(ms / 10); /* USER_HZ */
 
-    if (link->bridge.forward_delay_ms == ms)
+    if (ks_delay_is_kept(ms, link->bridge.forward_delay_ms))
         return 0;
     if (ms % 10 || ms > 1000 * 1000)
         return ks_fail(run->err, KS_E_INVALID, KS_NOWHERE, "%s: forward-delay is a multiple of 10 ms", link->name);

@@ -64,6 +64,17 @@ static void needs_restart(struct ks_thing *t, const struct ks_change *change, co
     s->pending = s->pending && !define;
 }
 
+/* A fact of the thing since it was made. */
+static void blocked_change(struct ks_thing *t, const struct ks_change *change)
+{
+    struct ks_step *s = ks_thing_main(t);
+
+    (void)add_change(t, s, change, change->from, KS_SAFE);
+    s->restart_only = false;
+    ks_step_block(t->p, s, "the %s of a %s cannot be changed: leave it out, or remove the %s first", change->path,
+                  t->kind, t->kind);
+}
+
 /* One difference in the definition; `live` is the same difference in the running one, or NULL. */
 static void config_change(struct ks_thing *t, const struct ks_change *change, const struct ks_change *live)
 {
@@ -111,7 +122,10 @@ void ks_thing_changes(struct ks_thing *t)
     if (config.n > 0)
         ks_thing_main(t)->restart_only = true;
     for (size_t i = 0; i < config.n; i++)
-        config_change(t, &config.v[i], ks_changes_find(&live, config.v[i].path));
+        if (ks_change_row(&config.v[i])->flags & KS_F_CREATE)
+            blocked_change(t, &config.v[i]);
+        else
+            config_change(t, &config.v[i], ks_changes_find(&live, config.v[i].path));
     for (size_t i = 0; i < live.n; i++)
         if (!ks_changes_find(&config, live.v[i].path) && !(t->is_settled && t->is_settled(t, &live.v[i])))
             live_change(t, &live.v[i]);

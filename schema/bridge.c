@@ -11,6 +11,14 @@ static enum ks_impact carries_traffic(const struct ks_change *change, bool runni
     return change->have ? otherwise : KS_SAFE;
 }
 
+static bool delay_is_same(const struct ks_field *field, const struct ks_obj *want, const struct ks_obj *have)
+{
+    return have && ks_has(want, field->key) && ks_has(have, field->key) &&
+           ks_delay_is_kept(((const struct ks_bridge *)want)->forward_delay,
+                            ((const struct ks_bridge *)have)->forward_delay);
+}
+static const struct ks_codec delay_codec = {.same = delay_is_same};
+
 /* clang-format off */
 #define SAFE .stopped = KS_SAFE, .running = KS_SAFE
 #define NETWORK .stopped = KS_NETWORK, .running = KS_NETWORK, .impact = carries_traffic
@@ -32,6 +40,7 @@ static const struct ks_field bridge_rows[] = {
                "own ports are not counted."),
     KS_ROW_BOOL(struct ks_bridge, stp, "stp", NETWORK, .doc = "The kernel's spanning tree protocol."),
     KS_ROW_DURATION(struct ks_bridge, forward_delay, "forward-delay", SAFE, .max = 30000, .step = 10,
+        .codec = &delay_codec,
         .doc = "How long a port listens and learns before it forwards; 2s to 30s with stp, as low as 0s without."),
     KS_ROW_BOOL(struct ks_bridge, vlan_filtering, "vlan-filtering", NETWORK,
         .doc = "The bridge looks at VLAN tags, and nics may have a vlan."),

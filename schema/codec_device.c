@@ -274,7 +274,18 @@ static int video_write(xmlNode *node, const struct ks_field *field, const struct
     return 0;
 }
 
-const struct ks_codec ks_video_codec = {.write = video_write};
+/* libvirt gives a card to a domain that has a display and names none: "none" must then be said. */
+static bool video_same(const struct ks_field *field, const struct ks_obj *want, const struct ks_obj *have)
+{
+    const struct ks_guest *w = (const struct ks_guest *)want, *h = (const struct ks_guest *)have;
+    const bool comes = w->graphics && (w->graphics->vnc || w->graphics->spice);
+
+    if (!have || is_null(field, want) || w->video != h->video)
+        return false;
+    return w->video != 0 || !comes || h->graphics;
+}
+
+const struct ks_codec ks_video_codec = {.write = video_write, .same = video_same};
 
 /* ---- graphics ----------------------------------------------------------------------------------------------- */
 

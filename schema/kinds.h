@@ -357,6 +357,11 @@ struct ks_bridge {
     const char *mac;
     struct ks_map routes; /* of ks_route */
 };
+/* The kernel counts in ticks, and shows whole hundredths of what it counted: 30ms at 250 Hz reads back as 20ms. */
+static inline bool ks_delay_is_kept(uint64_t want_ms, uint64_t have_ms)
+{
+    return have_ms <= want_ms && want_ms - have_ms <= 10;
+}
 struct ks_vf {
     struct ks_obj o; /* key: index */
     const char *mac, *driver;
