@@ -59,6 +59,14 @@ static void add_source(struct ks_arena *arena, xmlNode *root, const struct ks_po
         ks_xml_set_attr(ks_storage_add(source, "dir", NULL), "path", from->dir);
     for (size_t i = 0; i < from->devices.n; i++)
         ks_xml_set_attr(ks_storage_add(source, "device", NULL), "path", from->devices.v[i]);
+    if (from->adapter) {
+        xmlNode *adapter = ks_storage_add(source, "adapter", NULL);
+        ks_xml_set_attr(adapter, "type", "scsi_host");
+        ks_xml_set_attr(adapter, "name", from->adapter);
+    }
+    if (from->initiator)
+        ks_xml_set_attr(ks_storage_add(ks_storage_add(source, "initiator", NULL), "iqn", NULL), "name",
+                        from->initiator);
     if (from->auth)
         add_auth(source, from->auth, type);
     if (from->name)
@@ -94,27 +102,52 @@ static char *make_xml(struct ks_acting *a, const struct ks_pool *want)
 
 /* ---- on and off --------------------------------------------------------------------------------------------- */
 
-/*
- * Directories are made. What a device holds is never overwritten: an empty one is formatted, and only where
- * starting as it is did not do.
- */
-static int start(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr pool, const char *type,
-                 bool build, struct ks_error *err)
+static const struct ks_plan_field *field_of(const struct ks_step *step, const char *path)
 {
-    const bool folder = ks_streq(type, "dir") || ks_streq(type, "netfs");
-    const bool device = ks_streq(type, "fs") || ks_streq(type, "logical") || ks_streq(type, "disk");
+    for (size_t i = 0; i < step->fields.n; i++)
+        if (ks_streq(step->fields.v[i].path, path))
+            return &step->fields.v[i];
+    return NULL;
+}
 
+/* libvirt makes nothing but the directory where it is told nothing about the device. */
+static int make_folder(struct ks_acting *a, virStoragePoolPtr pool, const char *type, struct ks_error *err)
+{
+    if (!ks_streq(type, "dir") && !ks_streq(type, "netfs") && !ks_streq(type, "fs"))
+        return 0;
+    if (KS_STORAGE_TRY(a, virStoragePoolBuild(pool, 0)) < 0)
+        return ks_fail_virt(err, "make its directory");
+    return 0;
+}
+
+/* What the plan found on the device, and was allowed to take, goes; an empty one libvirt finds empty, or refuses.
+ */
+static int format(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr pool, struct ks_error *err)
+{
+    const struct ks_plan_field *build = field_of(step, "build");
+
+    if (!build)
+        return 0;
+    ks_tell(a, step, "formatting", -1);
+    if (KS_STORAGE_TRY(a, virStoragePoolBuild(pool, build->impact == KS_DATA_LOSS
+                                                        ? VIR_STORAGE_POOL_BUILD_OVERWRITE
+                                                        : VIR_STORAGE_POOL_BUILD_NO_OVERWRITE)) < 0)
+        return ks_fail_virt(err, "format its device");
+    return 0;
+}
+
+/* `ours`: one that kvmstate makes, whose directory may be missing. */
+static int start(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr pool, const char *type,
+                 bool ours, struct ks_error *err)
+{
     if (virStoragePoolIsActive(pool) == 1)
         return 0;
+    if ((ours && make_folder(a, pool, type, err) < 0) || format(a, step, pool, err) < 0)
+        return -1;
     ks_tell(a, step, "activating", -1);
-    if (build && folder && KS_STORAGE_TRY(a, virStoragePoolBuild(pool, 0)) < 0)
-        return ks_fail_virt(err, "make the directory of pool %s", step->name);
-    if (KS_STORAGE_TRY(a, virStoragePoolCreate(pool, 0)) == 0)
-        return 0;
-    if (build && device && KS_STORAGE_TRY(a, virStoragePoolBuild(pool, VIR_STORAGE_POOL_BUILD_NO_OVERWRITE)) == 0 &&
-        KS_STORAGE_TRY(a, virStoragePoolCreate(pool, 0)) == 0)
-        return 0;
-    return ks_fail_virt(err, "activate pool %s", step->name);
+    if (KS_STORAGE_TRY(a, virStoragePoolCreate(pool, 0)) < 0)
+        return ks_fail_virt(err, "activate it");
+    return 0;
 }
 
 static int set_autostart(virStoragePoolPtr pool, bool wanted, struct ks_error *err)
@@ -186,7 +219,7 @@ static int create(struct ks_acting *a, const struct ks_step *step, enum ks_outco
     pool = virStoragePoolDefineXML(a->conn, xml, 0);
     xmlFree(xml);
     if (!pool)
-        (void)ks_fail_virt(err, "define pool %s", step->name);
+        (void)ks_fail_virt(err, "define it");
     if (!pool || make_pool(a, step, pool, err) < 0) {
         /* It was not there before: what did not come to be whole goes again; its directory and data stay. */
         if (!pool || (virStoragePoolIsActive(pool) != 1 && virStoragePoolUndefine(pool) == 0))
@@ -197,19 +230,11 @@ static int create(struct ks_acting *a, const struct ks_step *step, enum ks_outco
     return 0;
 }
 
-static const struct ks_plan_field *field_of(const struct ks_step *step, const char *path)
-{
-    for (size_t i = 0; i < step->fields.n; i++)
-        if (ks_streq(step->fields.v[i].path, path))
-            return &step->fields.v[i];
-    return NULL;
-}
-
 static int stop(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr pool, struct ks_error *err)
 {
     ks_tell(a, step, "deactivating", -1);
     if (virStoragePoolIsActive(pool) == 1 && KS_STORAGE_TRY(a, virStoragePoolDestroy(pool)) < 0)
-        return ks_fail_virt(err, "deactivate pool %s", step->name);
+        return ks_fail_virt(err, "deactivate it");
     return 0;
 }
 
@@ -218,6 +243,7 @@ static int change(struct ks_acting *a, const struct ks_step *step, enum ks_outco
     ks_auto(ks_poolp) virStoragePoolPtr pool = NULL;
     const struct ks_pool *want = (const struct ks_pool *)step->want, *have = (const struct ks_pool *)step->have;
     const struct ks_plan_field *state = field_of(step, "state"), *autostart = field_of(step, "autostart");
+    const bool making = ((const struct ks_seen_pool *)step->seen)->making;
     const bool active = state ? ks_streq(state->to, "active") : have->state == POOL_ACTIVE;
 
     if (ks_storage_pool(a, step->name, &pool, err) < 0)
@@ -227,7 +253,7 @@ static int change(struct ks_acting *a, const struct ks_step *step, enum ks_outco
     *ret = KS_WOULD_CHANGE;
     if (a->dry_run)
         return 0;
-    if (state && active && start(a, step, pool, type_of(a, have), step->reason != NULL, err) < 0)
+    if (state && active && start(a, step, pool, type_of(a, have), making || field_of(step, "build"), err) < 0)
         return -1;
     if (state && !active && stop(a, step, pool, err) < 0)
         return -1;
@@ -235,9 +261,10 @@ static int change(struct ks_acting *a, const struct ks_step *step, enum ks_outco
         return -1;
     if (check_active(pool, active, err) < 0)
         return -1;
-    (void)want;
+    if (field_of(step, "protect") && ks_storage_protect(a, id_of(a, step), want->protect, err) < 0)
+        return -1;
     *ret = KS_CHANGED;
-    return ks_storage_made(a, id_of(a, step), err);
+    return making ? ks_storage_made(a, id_of(a, step), err) : 0;
 }
 
 static int mark(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
@@ -266,7 +293,7 @@ static int remove_pool(struct ks_acting *a, const struct ks_step *step, enum ks_
     if (stop(a, step, pool, err) < 0)
         return -1;
     if (virStoragePoolIsPersistent(pool) == 1 && KS_STORAGE_TRY(a, virStoragePoolUndefine(pool)) < 0)
-        return ks_fail_virt(err, "undefine pool %s", step->name);
+        return ks_fail_virt(err, "undefine it");
     if (ks_storage_pool(a, step->name, &left, err) < 0)
         return -1;
     if (left)

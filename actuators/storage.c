@@ -33,6 +33,13 @@ int ks_storage_made(struct ks_acting *a, const char *id, struct ks_error *err)
     return a->keeping.note && !a->dry_run ? a->keeping.note(a->keeping.data, id, "making", NULL, err) : 0;
 }
 
+int ks_storage_note_size(struct ks_acting *a, const char *id, uint64_t asked, uint64_t has, struct ks_error *err)
+{
+    const char *note = has > asked ? ks_sprintf(a->arena, "%llu", (unsigned long long)asked) : NULL;
+
+    return a->keeping.note && !a->dry_run ? a->keeping.note(a->keeping.data, id, "size", note, err) : 0;
+}
+
 int ks_storage_disown(struct ks_acting *a, const char *id, struct ks_error *err)
 {
     return a->keeping.disown && !a->dry_run ? a->keeping.disown(a->keeping.data, id, err) : 0;
@@ -52,6 +59,24 @@ int ks_storage_pool(struct ks_acting *a, const char *name, virStoragePoolPtr *re
     *ret = virStoragePoolLookupByName(a->conn, name);
     if (!*ret && ks_virt_errno() != VIR_ERR_NO_STORAGE_POOL)
         return ks_fail_virt(err, "look up pool %s", name);
+    return 0;
+}
+
+int ks_storage_place(struct ks_acting *a, virStoragePoolPtr pool, struct ks_storage_place *ret,
+                     struct ks_error *err)
+{
+    ks_auto(ks_freep) char *text = virStoragePoolGetXMLDesc(pool, 0);
+    ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
+    const char *path;
+
+    if (!text)
+        return ks_fail_virt(err, "read pool %s", virStoragePoolGetName(pool));
+    if (ks_xml_parse(text, strlen(text), &doc, err) < 0)
+        return -1;
+    path = ks_xml_get(a->arena, xmlDocGetRootElement(doc), "target/path", NULL);
+    ret->type = ks_strdup(a->arena, ks_xml_attr(xmlDocGetRootElement(doc), "type"));
+    ret->path = ks_strdup(a->arena, path ? path : "");
+    ret->files = ks_streq(ret->type, "dir") || ks_streq(ret->type, "fs") || ks_streq(ret->type, "netfs");
     return 0;
 }
 

@@ -23,9 +23,18 @@ bool ks_storage_busy(struct ks_acting *a, unsigned *tries);
 /* The ledger: what is made is listed before it is, and noted as being made until it is whole. */
 int ks_storage_own(struct ks_acting *a, const char *id, bool making, struct ks_error *err);
 int ks_storage_made(struct ks_acting *a, const char *id, struct ks_error *err);
+/* The size that was asked for, where the volume has more. */
+int ks_storage_note_size(struct ks_acting *a, const char *id, uint64_t asked, uint64_t has, struct ks_error *err);
 int ks_storage_disown(struct ks_acting *a, const char *id, struct ks_error *err);
 int ks_storage_protect(struct ks_acting *a, const char *id, bool protect, struct ks_error *err);
 
+/* A pool's type and target path ("" when it has none), as libvirt has them. */
+struct ks_storage_place {
+    const char *type, *path;
+    bool files; /* its volumes are files in a file system */
+};
+int ks_storage_place(struct ks_acting *a, virStoragePoolPtr pool, struct ks_storage_place *ret,
+                     struct ks_error *err);
 /* *ret NULL when there is none. */
 int ks_storage_pool(struct ks_acting *a, const char *name, virStoragePoolPtr *ret, struct ks_error *err);
 int ks_storage_volume(struct ks_acting *a, virStoragePoolPtr pool, const char *name, virStorageVolPtr *ret,

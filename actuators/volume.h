@@ -8,5 +8,9 @@
 int ks_volume_pool(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr *ret, struct ks_error *err);
 /* Makes it: empty, as a layer, as a copy, from a file. What a killed run left half done is made anew. */
 int ks_volume_create(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err);
-/* KS_E_VERIFY when it is smaller than this (formats round up). */
-int ks_volume_verify_size(struct ks_acting *a, virStorageVolPtr volume, uint64_t size, struct ks_error *err);
+/* Makes it larger, with nobody told of it. */
+int ks_volume_resize(struct ks_acting *a, virStoragePoolPtr pool, virStorageVolPtr volume, uint64_t size,
+                     struct ks_error *err);
+/* Notes under `id` what was asked for where it rounds up. KS_E_VERIFY when it is smaller than this. */
+int ks_volume_verify_size(struct ks_acting *a, const char *id, virStorageVolPtr volume, uint64_t size,
+                          struct ks_error *err);

@@ -15,6 +15,7 @@ struct making {
     const struct ks_volume *want;
     const char *id, *name, *pool_name;
     virStoragePoolPtr pool;
+    const char *folder;
     bool files; /* of a pool in a file system */
     virStorageVolPtr base;
     const char *base_path, *base_format;
@@ -206,11 +207,11 @@ static int finish(struct making *m, virStorageVolPtr volume, struct ks_error *er
         return ks_fail(err, KS_E_VERIFY, ks_at(&want->o, "format"), "its format is %s, not %s", show_format(m, now),
                        show_format(m, want));
     if (ks_has(&want->o, "size") && now->size < want->size &&
-        KS_STORAGE_TRY(m->a, virStorageVolResize(volume, want->size, 0)) < 0)
-        return ks_fail_virt(err, "grow it to its size");
+        ks_volume_resize(m->a, m->pool, volume, want->size, err) < 0)
+        return -1;
     if (preallocation_of(m) == FULL && !want->source && !want->clone && virStorageVolWipe(volume, 0) < 0)
         return ks_fail_virt(err, "write it out");
-    return ks_has(&want->o, "size") ? ks_volume_verify_size(m->a, volume, want->size, err) : 0;
+    return ks_has(&want->o, "size") ? ks_volume_verify_size(m->a, m->id, volume, want->size, err) : 0;
 }
 
 static int make(struct making *m, virStorageVolPtr *volume, struct ks_error *err)
@@ -276,12 +277,28 @@ static int take_on(struct making *m, virStorageVolPtr there, enum ks_outcome *re
     return ks_storage_own(m->a, m->id, false, err);
 }
 
+/* libvirt lists the files that were there when it last looked: where that is no longer so, it looks again. */
+static int find_there(struct making *m, virStorageVolPtr *there, struct ks_error *err)
+{
+    const char *path = ks_sprintf(m->a->arena, "%s/%s", m->folder, m->name);
+
+    if (ks_storage_volume(m->a, m->pool, m->name, there, err) < 0)
+        return -1;
+    if (!m->files || m->a->dry_run || ks_file_exists(m->a->root, path) == (*there != NULL))
+        return 0;
+    if (KS_STORAGE_TRY(m->a, virStoragePoolRefresh(m->pool, 0)) < 0)
+        return ks_fail_virt(err, "refresh pool %s", m->pool_name);
+    if (*there)
+        (void)virStorageVolFree(*there);
+    return ks_storage_volume(m->a, m->pool, m->name, there, err);
+}
+
 /* 1: there was one, and all is done. */
 static int clear(struct making *m, enum ks_outcome *ret, struct ks_error *err)
 {
     ks_auto(ks_volumep) virStorageVolPtr there = NULL;
 
-    if (ks_storage_volume(m->a, m->pool, m->name, &there, err) < 0)
+    if (find_there(m, &there, err) < 0)
         return -1;
     if (!there)
         return 0;
@@ -295,12 +312,15 @@ static int clear(struct making *m, enum ks_outcome *ret, struct ks_error *err)
     return 0;
 }
 
-static bool has_files(struct making *m)
+static int find_place(struct making *m, struct ks_error *err)
 {
-    ks_auto(ks_freep) char *text = m->pool ? virStoragePoolGetXMLDesc(m->pool, 0) : NULL;
+    struct ks_storage_place place;
 
-    return text && (strstr(text, "<pool type='dir'") || strstr(text, "<pool type='fs'") ||
-                    strstr(text, "<pool type='netfs'"));
+    if (ks_storage_place(m->a, m->pool, &place, err) < 0)
+        return -1;
+    m->files = place.files;
+    m->folder = place.path;
+    return 0;
 }
 
 static int create(struct making *m, enum ks_outcome *ret, struct ks_error *err)
@@ -312,7 +332,8 @@ static int create(struct making *m, enum ks_outcome *ret, struct ks_error *err)
         return -1;
     if (!m->pool) /* a dry run: it is yet to be made */
         return 0;
-    m->files = has_files(m);
+    if (find_place(m, err) < 0)
+        return -1;
     if (m->want->source && ks_upload_open(m->a, m->step, m->want->source, &m->upload, err) < 0)
         return -1;
     r = virStoragePoolIsActive(m->pool) == 1 ? clear(m, ret, err) : 0;

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "planners/storage.h"
+#include "planners/thing.h"
 
-static struct ks_step *add(struct ks_planning *p, const char *name, const struct ks_pool *want,
-                           const struct ks_seen_pool *seen, const char *part, enum ks_verb verb,
-                           enum ks_action action)
+struct job {
+    struct ks_thing t;
+    const struct ks_pool *want;
+    const struct ks_seen_pool *seen;
+};
+
+static struct job *job(struct ks_thing *t)
 {
-    struct ks_step *s = ks_plan_add(p, "pool", name, part, verb, action, seen ? seen->hash : 0);
-
-    s->want = want ? &want->o : NULL;
-    s->have = seen && seen->config ? &seen->config->o : NULL;
-    s->seen = seen;
-    s->at = want ? want->o.at : KS_NOWHERE;
-    return s;
+    return ks_thing_of(t, struct job, t);
 }
 
 static bool is_absent(const struct ks_pool *want)
@@ -19,9 +18,11 @@ static bool is_absent(const struct ks_pool *want)
     return want && ks_has(&want->o, "state") && want->state == KS_POOL_ABSENT;
 }
 
-static void needs_secret(struct ks_planning *p, struct ks_step *s, const struct ks_pool *want)
+static void needs_secret(struct ks_thing *t, struct ks_step *s)
 {
-    const struct ks_auth *auth = want->source ? want->source->auth : NULL;
+    const struct ks_pool *want = job(t)->want;
+    const struct ks_auth *auth = want && want->source ? want->source->auth : NULL;
+    struct ks_planning *p = t->p;
     const char *id;
 
     if (!auth || !ks_has(&auth->o, "secret"))
@@ -38,124 +39,126 @@ static void needs_secret(struct ks_planning *p, struct ks_step *s, const struct 
                         auth->secret);
 }
 
-static void plan_creation(struct ks_planning *p, const struct ks_pool *want)
+static struct job job_of(struct ks_planning *p, const char *name, const struct ks_pool *want,
+                         const struct ks_seen_pool *seen)
 {
-    struct ks_step *s = add(p, want->o.key, want, NULL, NULL, KS_CREATE, KS_ACT_DEFINE);
+    struct job j = {.t = {.p = p,
+                          .kind = "pool",
+                          .name = name,
+                          .want = want ? &want->o : NULL,
+                          .seen = seen,
+                          .depend = needs_secret},
+                    .want = want,
+                    .seen = seen};
+
+    if (!seen)
+        return j;
+    j.t.have = seen->config ? &seen->config->o : NULL;
+    j.t.unknown = seen->unknown ? seen->unknown : seen->config ? NULL : "no definition";
+    j.t.hash = seen->hash;
+    j.t.owned = seen->owned;
+    j.t.protect = seen->protect;
+    return j;
+}
+
+static void plan_creation(struct ks_thing *t)
+{
+    const struct ks_pool *want = job(t)->want;
     const bool active = !ks_has(&want->o, "state") || want->state == KS_POOL_ACTIVE;
-    struct ks_changes changes = {0};
+    struct ks_step *s = ks_thing_create(t, active ? "active" : "inactive");
 
     if (!ks_has(&want->o, "type"))
-        (void)ks_report(p->findings, KS_E_INVALID, want->o.at,
+        (void)ks_report(t->p->findings, KS_E_INVALID, want->o.at,
                         "pool %s is not on the host: its type is needed to make it", want->o.key);
-    (void)ks_step_add(p, s, "state", NULL, active ? "active" : "inactive", KS_SAFE);
-    ks_diff(p->arena, &want->o, NULL, false, &changes);
-    for (size_t i = 0; i < changes.n; i++) {
-        struct ks_plan_field *field = ks_step_add(p, s, changes.v[i].path, NULL, changes.v[i].to, KS_SAFE);
-        field->op = KS_ADD;
-        field->define = true;
-    }
     if (ks_has(&want->o, "autostart") && want->autostart)
-        (void)ks_step_add(p, s, "autostart", NULL, "true", KS_SAFE);
-    needs_secret(p, s, want);
+        (void)ks_step_add(t->p, s, "autostart", NULL, "true", KS_SAFE);
+    if (active)
+        ks_plan_pool_build(t->p, s, want, want->o.key);
+    ks_step_hold(t->p, s, NULL);
 }
 
-static struct ks_step *main_step(struct ks_planning *p, const struct ks_pool *want, const struct ks_seen_pool *seen,
-                                 struct ks_step **s)
+static void start(struct job *j)
 {
-    if (!*s) {
-        *s = add(p, want->o.key, want, seen, NULL, KS_CHANGE, KS_ACT_DEFINE);
-        needs_secret(p, *s, want);
-    }
-    return *s;
+    (void)ks_thing_set(&j->t, "state", "inactive", "active");
+    ks_plan_pool_build(j->t.p, j->t.main, ks_has(&j->want->o, "type") ? j->want : j->seen->config, j->t.name);
 }
 
-static void plan_state(struct ks_planning *p, const struct ks_pool *want, const struct ks_seen_pool *seen,
-                       struct ks_step **s)
+static void stop(struct job *j)
 {
-    const bool stated = ks_has(&want->o, "state");
-    /* One that a killed run had begun was to be active. */
-    const bool active = stated ? want->state == KS_POOL_ACTIVE : seen->active || seen->making;
-    const char *prefix = ks_sprintf(p->arena, "%s/", want->o.key), *user;
+    const char *user = ks_running_user(j->t.p, ks_sprintf(j->t.p->arena, "%s/", j->t.name), true);
 
-    if (active == seen->active) {
-        if (seen->making)
-            main_step(p, want, seen, s)->reason = "was being made when a run was stopped";
-        return;
-    }
-    (void)ks_step_add(p, main_step(p, want, seen, s), "state", seen->active ? "active" : "inactive",
-                      active ? "active" : "inactive", active ? KS_SAFE : KS_LIVE);
-    user = active ? NULL : ks_running_user(p, prefix, true);
+    (void)ks_step_add(j->t.p, ks_thing_main(&j->t), "state", "active", "inactive", KS_LIVE);
     if (user)
-        ks_step_block(p, *s, "guest %s runs with a volume of it", user);
+        ks_step_block(j->t.p, j->t.main, "guest %s runs with a volume of it", user);
 }
 
-static void plan_autostart(struct ks_planning *p, const struct ks_pool *want, const struct ks_seen_pool *seen,
-                           struct ks_step **s)
+static void plan_state(struct job *j)
 {
-    const bool wanted = ks_has(&want->o, "autostart") && want->autostart;
+    const bool stated = ks_has(&j->want->o, "state");
+    /* One that a killed run had begun was to be active. */
+    const bool active = stated ? j->want->state == KS_POOL_ACTIVE : j->seen->active || j->seen->making;
 
-    if (!ks_stated(&want->o, "autostart") || wanted == seen->autostart)
+    if (active && !j->seen->active)
+        start(j);
+    else if (!active && j->seen->active)
+        stop(j);
+    if (j->seen->making)
+        ks_thing_main(&j->t)->reason = "was being made when a run was stopped";
+}
+
+static void plan_autostart(struct job *j)
+{
+    const bool wanted = ks_has(&j->want->o, "autostart") && j->want->autostart;
+
+    if (!ks_stated(&j->want->o, "autostart") || wanted == j->seen->autostart)
         return;
-    (void)ks_step_add(p, main_step(p, want, seen, s), "autostart", seen->autostart ? "true" : "false",
-                      wanted ? "true" : "false", KS_SAFE);
-    if (!seen->persistent)
-        ks_step_block(p, *s, "the pool is transient: it has no definition to start from");
+    ks_thing_flag(&j->t, "autostart", j->seen->autostart, wanted);
+    if (!j->seen->persistent)
+        ks_step_block(j->t.p, j->t.main, "the pool is transient: it has no definition to start from");
 }
 
-static void plan_mark(struct ks_planning *p, const struct ks_pool *want, const struct ks_seen_pool *seen)
-{
-    const bool protect = ks_has(&want->o, "protect") && want->protect;
-    struct ks_step *s;
-
-    if (!seen->owned) {
-        s = add(p, want->o.key, want, seen, "adopt", KS_ADOPT, KS_ACT_MARK);
-        s->reason = "adopted";
-    } else if (ks_stated(&want->o, "protect") && protect != seen->protect) {
-        s = add(p, want->o.key, want, seen, "protect", KS_CHANGE, KS_ACT_MARK);
-        (void)ks_step_add(p, s, "protect", seen->protect ? "true" : "false", protect ? "true" : "false", KS_SAFE);
-    }
-}
-
-static void plan_existing(struct ks_planning *p, const struct ks_pool *want, const struct ks_seen_pool *seen)
+static void check_fixed(struct job *j)
 {
     struct ks_changes changes = {0};
-    struct ks_step *s = NULL;
 
-    ks_diff(p->arena, &want->o, &seen->config->o, false, &changes);
+    ks_diff(j->t.p->arena, &j->want->o, j->t.have, false, &changes);
     for (size_t i = 0; i < changes.n; i++) {
-        struct ks_plan_field *field = ks_step_add(p, main_step(p, want, seen, &s), changes.v[i].path,
-                                                  changes.v[i].from, changes.v[i].to, KS_SAFE);
-        field->op = changes.v[i].op;
-        ks_step_block(p, s,
+        const struct ks_change *change = &changes.v[i];
+        ks_thing_set(&j->t, change->path, change->from, change->to)->op = change->op;
+        ks_step_block(j->t.p, j->t.main,
                       "a pool's %s cannot be changed: give the new one another name, or remove this one first "
                       "(its volumes stay)",
-                      changes.v[i].path);
+                      change->path);
     }
-    plan_state(p, want, seen, &s);
-    plan_autostart(p, want, seen, &s);
-    plan_mark(p, want, seen);
-    if (s)
-        ks_step_hold(p, s, NULL);
+}
+
+static void plan_existing(struct ks_thing *t)
+{
+    struct job *j = job(t);
+
+    check_fixed(j);
+    plan_state(j);
+    plan_autostart(j);
+    ks_thing_protect(t, j->want->protect);
+    ks_thing_adopt(t);
+    if (t->main)
+        ks_step_hold(t->p, t->main, NULL);
 }
 
 void ks_plan_pools(struct ks_planning *p)
 {
+    static const struct ks_thing_plans plans = {.existing = plan_existing, .creation = plan_creation};
+    const char *unknown = ks_pools_unknown(p);
+
     for (size_t i = 0; i < p->want->pools.n; i++) {
         const struct ks_pool *want = (const struct ks_pool *)p->want->pools.v[i];
-        const struct ks_seen_pool *seen = ks_seen_pool(p->have, want->o.key);
-        const char *unknown = ks_pools_unknown(p);
+        struct job j = job_of(p, want->o.key, want, ks_seen_pool(p->have, want->o.key));
         if (is_absent(want) && !unknown)
-            continue;
+            continue; /* behind the volumes: ks_plan_pool_deletions() */
         if (unknown)
-            ks_step_block(p, add(p, want->o.key, want, NULL, NULL, KS_CHANGE, KS_ACT_DEFINE),
-                          "pools could not be read: %s", unknown);
-        else if (!seen)
-            plan_creation(p, want);
-        else if (seen->unknown || !seen->config)
-            ks_step_block(p, add(p, want->o.key, want, seen, NULL, KS_CHANGE, KS_ACT_DEFINE),
-                          "could not be read: %s", seen->unknown ? seen->unknown : "no definition");
+            ks_step_block(p, ks_thing_main(&j.t), "pools could not be read: %s", unknown);
         else
-            plan_existing(p, want, seen);
+            ks_thing_plan(&j.t, false, &plans);
     }
 }
 
@@ -183,21 +186,16 @@ static void after_volumes(struct ks_planning *p, struct ks_step *s, const struct
     }
 }
 
-static void plan_deletion(struct ks_planning *p, const char *name, const struct ks_pool *want,
-                          const struct ks_seen_pool *seen, const char *reason)
+static void plan_deletion(struct ks_planning *p, const struct ks_pool *want, const struct ks_seen_pool *seen,
+                          const char *reason)
 {
-    struct ks_step *s = add(p, name, want, seen, NULL, KS_DESTROY, KS_ACT_DELETE);
+    struct job j = job_of(p, seen->name, want, seen);
+    struct ks_step *s = ks_thing_delete(&j.t, reason, KS_DELETE, want && want->protect);
 
-    s->reason = reason;
-    s->impact = KS_DELETE;
     ks_step_hold(p, s, NULL);
-    if (!seen->owned)
-        ks_step_block(p, s, "not made or adopted by kvmstate: adopt it first, or undefine it by hand");
-    if (seen->protect || (want && ks_has(&want->o, "protect") && want->protect))
-        ks_step_block(p, s, "protected");
     if (seen->unknown)
         ks_step_block(p, s, "could not be read: %s", seen->unknown);
-    ks_step_after_users(p, s, ks_sprintf(p->arena, "%s/", name), true);
+    ks_step_after_users(p, s, ks_sprintf(p->arena, "%s/", seen->name), true);
     after_volumes(p, s, seen);
 }
 
@@ -207,8 +205,8 @@ void ks_plan_pool_deletions(struct ks_planning *p)
         const struct ks_seen_pool *seen = &p->have->pools.v[i];
         const struct ks_pool *want = (const struct ks_pool *)ks_map_get(&p->want->pools, seen->name);
         if (is_absent(want))
-            plan_deletion(p, seen->name, want, seen, "absent in the manifest");
+            plan_deletion(p, want, seen, "absent in the manifest");
         else if (!want && seen->owned && ks_prunes(p))
-            plan_deletion(p, seen->name, NULL, seen, "no longer in the manifest");
+            plan_deletion(p, NULL, seen, "no longer in the manifest");
     }
 }

@@ -167,17 +167,37 @@ const struct ks_volume *ks_seen_volume(struct ks_planning *p, const char *id)
     return (const struct ks_volume *)ks_map_get(&pool->volumes, strchr(id, '/') + 1);
 }
 
+/* A volume group's directory has its name. */
+static const char *folder_of(struct ks_planning *p, const char *pool)
+{
+    const struct ks_pool *want = (const struct ks_pool *)ks_map_get(&p->want->pools, pool);
+    const struct ks_seen_pool *have = ks_seen_pool(p->have, pool);
+
+    if (have && have->path)
+        return have->path;
+    if (!want || want->path || !ks_streq(ks_pool_type(p, pool), "logical"))
+        return want ? want->path : NULL;
+    return ks_sprintf(p->arena, "/dev/%s", want->source && want->source->name ? want->source->name : pool);
+}
+
 const char *ks_volume_path(struct ks_planning *p, const char *id)
 {
     const struct ks_volume *seen = ks_seen_volume(p, id);
-    const char *pool = pool_of(p, id);
-    const struct ks_pool *want = (const struct ks_pool *)ks_map_get(&p->want->pools, pool);
-    const struct ks_seen_pool *have = ks_seen_pool(p->have, pool);
-    const char *folder = have && have->path ? have->path : want ? want->path : NULL;
+    const char *folder = folder_of(p, pool_of(p, id));
 
     if (seen && seen->path)
         return seen->path;
     return folder ? ks_sprintf(p->arena, "%s/%s", folder, strchr(id, '/') + 1) : NULL;
+}
+
+const struct ks_wanted_volume *ks_wanted_at(struct ks_planning *p, const char *path)
+{
+    const struct ks_wanted_volumes *all = ks_wanted_volumes(p);
+
+    for (size_t i = 0; i < all->n; i++)
+        if (ks_streq(ks_volume_path(p, all->v[i].id), path))
+            return &all->v[i];
+    return NULL;
 }
 
 const char *ks_pool_type(struct ks_planning *p, const char *pool)
@@ -189,11 +209,39 @@ const char *ks_pool_type(struct ks_planning *p, const char *pool)
     return from && ks_has(&from->o, "type") ? ks_show(p->arena, row(&from->o, "type"), &from->o) : "dir";
 }
 
+/* What is not here has the volumes that its server, or the host's hardware, has. */
+static const struct {
+    const char *type;
+    bool files, grows;
+} capabilities[] = {
+    {"dir", true, true},  {"fs", true, true},     {"netfs", true, true}, {"logical", false, true},
+    {"rbd", false, true}, {"disk", false, false}, {"zfs", false, false},
+};
+
+bool ks_pool_makes_volumes(const char *type)
+{
+    for (size_t i = 0; i < KS_COUNT(capabilities); i++)
+        if (ks_streq(capabilities[i].type, type))
+            return true;
+    return false;
+}
+
+bool ks_pool_grows_volumes(const char *type)
+{
+    for (size_t i = 0; i < KS_COUNT(capabilities); i++)
+        if (ks_streq(capabilities[i].type, type))
+            return capabilities[i].grows;
+    return false;
+}
+
 bool ks_pool_has_files(struct ks_planning *p, const char *pool)
 {
     const char *type = ks_pool_type(p, pool);
 
-    return ks_streq(type, "dir") || ks_streq(type, "fs") || ks_streq(type, "netfs");
+    for (size_t i = 0; i < KS_COUNT(capabilities); i++)
+        if (ks_streq(capabilities[i].type, type))
+            return capabilities[i].files;
+    return false;
 }
 
 const char *ks_volume_format(struct ks_planning *p, const struct ks_wanted_volume *wanted)

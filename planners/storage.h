@@ -35,6 +35,9 @@ const char *ks_volume_format(struct ks_planning *p, const struct ks_wanted_volum
 const char *ks_pool_type(struct ks_planning *p, const char *pool);
 /* Files in a file system, where what is not written takes no room. */
 bool ks_pool_has_files(struct ks_planning *p, const char *pool);
+/* What libvirt can do with volumes of a pool of that type: make them; make them larger. */
+bool ks_pool_makes_volumes(const char *type);
+bool ks_pool_grows_volumes(const char *type);
 /* Why no pool of this host could be read, or NULL: then nothing is known to be absent. */
 const char *ks_pools_unknown(const struct ks_planning *p);
 bool ks_is_among(const struct ks_strings *list, const char *text);
@@ -46,6 +49,14 @@ bool ks_is_among(const struct ks_strings *list, const char *text);
 void ks_step_after_users(struct ks_planning *p, struct ks_step *s, const char *volume, bool prefix);
 /* The name of a running guest that has the volume open, or NULL. */
 const char *ks_running_user(struct ks_planning *p, const char *volume, bool prefix);
+
+/*
+ * Before a pool can be active its device may have to be formatted: a line of the step that starts it. One that
+ * holds something of another sort loses it.
+ */
+void ks_plan_pool_build(struct ks_planning *p, struct ks_step *s, const struct ks_pool *pool, const char *name);
+/* The volume that lies, or will lie, at that path; or NULL. */
+const struct ks_wanted_volume *ks_wanted_at(struct ks_planning *p, const char *path);
 
 /* What is allocated at once must fit into what a pool has left. */
 void ks_check_pool_room(struct ks_planning *p);

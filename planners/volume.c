@@ -48,24 +48,13 @@ static bool is_file_missing(const struct ks_planning *p, const char *path)
 
 /* ---- making ------------------------------------------------------------------------------------------------- */
 
-/* A path may be that of a volume which this plan makes. */
-static const struct ks_wanted_volume *wanted_at(struct ks_planning *p, const char *path)
-{
-    const struct ks_wanted_volumes *all = ks_wanted_volumes(p);
-
-    for (size_t i = 0; i < all->n; i++)
-        if (ks_streq(ks_volume_path(p, all->v[i].id), path))
-            return &all->v[i];
-    return NULL;
-}
-
 static void check_base_path(struct job *j, struct ks_step *s, const char *key, const char *path)
 {
     const struct ks_wanted_volume *other;
 
     if (!is_file_missing(j->p, path))
         return;
-    other = wanted_at(j->p, path);
+    other = ks_wanted_at(j->p, path);
     if (other)
         ks_step_needs(j->p, s, ks_sprintf(j->p->arena, "volume/%s", other->id));
     else
@@ -109,6 +98,47 @@ static void check_source(struct job *j)
     if (source && is_file_missing(j->p, source->file))
         (void)ks_report(j->p->findings, KS_E_NOT_FOUND, ks_at(&source->o, "file"),
                         "volume %s: there is no file %s to fill it with", j->id, source->file);
+}
+
+/* A partition's name is its disk's with the next number: libvirt takes no other. */
+static void check_partition(struct job *j)
+{
+    const struct ks_pool *pool = (const struct ks_pool *)ks_map_get(&j->p->want->pools, j->wanted->pool);
+    const char *disk, *last;
+    size_t n;
+
+    if (!pool && j->pool)
+        pool = j->pool->config;
+    if (!pool || !pool->source || pool->source->devices.n != 1)
+        return;
+    disk = strrchr(pool->source->devices.v[0], '/') + 1;
+    last = disk + strlen(disk) - 1;
+    disk = *last >= '0' && *last <= '9' ? ks_sprintf(j->p->arena, "%sp", disk) : disk;
+    n = strlen(disk);
+    if (strncmp(j->wanted->name, disk, n) != 0 || !j->wanted->name[n] ||
+        j->wanted->name[n + strspn(j->wanted->name + n, "0123456789")])
+        (void)ks_report(j->p->findings, KS_E_INVALID, j->wanted->volume->o.at,
+                        "volume %s: a partition is named by its disk and its number: %s%zu is the next", j->id,
+                        disk, (j->pool ? j->pool->volumes.n : 0) + 1);
+}
+
+/* What the pool's type can make at all. */
+static void check_pool_type(struct job *j, const char *format)
+{
+    const char *type = ks_pool_type(j->p, j->wanted->pool);
+    const struct ks_volume *v = j->wanted->volume;
+
+    if (!ks_pool_makes_volumes(type))
+        (void)ks_report(
+            j->p->findings, KS_E_UNSUPPORTED, v->o.at,
+            "volume %s does not exist, and cannot be made: a pool of type %s has what its server or its "
+            "hardware has",
+            j->id, type);
+    else if (!ks_pool_has_files(j->p, j->wanted->pool) && ks_has(&v->o, "format") && !ks_streq(format, "raw"))
+        (void)ks_report(j->p->findings, KS_E_UNSUPPORTED, ks_at(&v->o, "format"),
+                        "volume %s: a volume of a pool of type %s is raw, not %s", j->id, type, format);
+    if (ks_streq(type, "disk"))
+        check_partition(j);
 }
 
 static void check_kind(struct job *j, const char *format)
@@ -157,6 +187,7 @@ static void plan_creation(struct job *j)
     const char *format = ks_volume_format(j->p, j->wanted);
     struct ks_step *s = add(j, NULL, KS_CREATE, KS_ACT_DEFINE);
 
+    check_pool_type(j, format);
     check_kind(j, format);
     if (format && !ks_has(&v->o, "format") && ks_pool_has_files(j->p, j->wanted->pool))
         (void)ks_load_text(j->p->arena, row("format"), format, &j->wanted->volume->o);
@@ -173,13 +204,19 @@ static void plan_creation(struct job *j)
 
 /* ---- changing ----------------------------------------------------------------------------------------------- */
 
+/* Images, volume groups and partitions round up: what it was given for the size asked for is that size. */
+static bool has_size(const struct ks_volume *want, const struct ks_volume *seen)
+{
+    return want->size == seen->size || (want->size == seen->asked && want->size < seen->size);
+}
+
 static void plan_size(struct job *j, struct ks_step **s)
 {
     const struct ks_volume *want = j->wanted->volume;
     struct ks_planning *p = j->p;
     const char *from, *to, *user;
 
-    if (!ks_has(&want->o, "size") || !ks_has(&j->seen->o, "size") || want->size == j->seen->size)
+    if (!ks_has(&want->o, "size") || !ks_has(&j->seen->o, "size") || has_size(want, j->seen))
         return;
     from = ks_size_format(p->arena, j->seen->size);
     to = ks_size_format(p->arena, want->size);
@@ -196,6 +233,9 @@ static void plan_size(struct job *j, struct ks_step **s)
         return;
     }
     (void)ks_step_add(p, *s, "size", from, to, user ? KS_LIVE : KS_SAFE);
+    if (!ks_pool_grows_volumes(ks_pool_type(p, j->wanted->pool)))
+        ks_step_block(p, *s, "a volume of a pool of type %s cannot be grown: make a larger one, and copy",
+                      ks_pool_type(p, j->wanted->pool));
     if (user)
         ks_step_affects(p, *s, ks_sprintf(p->arena, "guest/%s", user));
 }

@@ -269,7 +269,7 @@ extern const struct ks_kind ks_cpu_kind, ks_numa_kind, ks_cell_kind, ks_pinning_
 
 struct ks_pool_source {
     struct ks_obj o;
-    const char *name, *host, *dir, *format;
+    const char *name, *host, *dir, *format, *initiator, *adapter;
     struct ks_strings devices, hosts;
     struct ks_auth *auth;
 };
@@ -296,6 +296,7 @@ struct ks_volume {
     bool protect;
     uint64_t allocation; /* observed, bytes; hidden */
     const char *path;    /* observed; hidden */
+    uint64_t asked;      /* observed, bytes: the size asked for when it was made or grown; 0: unknown; hidden */
 };
 struct ks_pool_volumes {
     struct ks_obj o;       /* key: pool */

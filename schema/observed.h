@@ -46,6 +46,24 @@ struct ks_seen_pool {
     uint64_t hash;
 };
 
+/* A block device that a pool of the manifest is to be made of, before that pool is active. */
+struct ks_seen_block {
+    const char *path;
+    const char *problem; /* why it could not be looked into, or NULL */
+    const char *holds;   /* "ext4", "LVM2_member", "gpt partition table"; NULL: nothing that anybody knows */
+    bool missing, busy;  /* busy: mounted, or part of something that is */
+};
+
+struct ks_seen_group { /* an LVM volume group */
+    const char *name;
+    struct ks_strings devices;
+};
+
+struct ks_seen_file { /* what a volume is to be filled with */
+    const char *path;
+    uint64_t size; /* bytes */
+};
+
 struct ks_seen_network {
     const char *name, *unknown, *uuid;
     const struct ks_network *config;
@@ -167,6 +185,10 @@ struct ks_observed {
     const char *cmdline;            /* of the kernel */
     KS_VEC(struct ks_seen_parameter) parameters;
     const char *holders_unknown; /* why nobody can tell who else holds a VF or a PCI device; or NULL */
+    KS_VEC(struct ks_seen_block) blocks;
+    KS_VEC(struct ks_seen_group) groups;
+    const char *groups_unknown; /* why the volume groups could not be listed, or NULL */
+    KS_VEC(struct ks_seen_file) files;
     KS_VEC(const char *)
     missing_files;                /* paths that the manifest needs (base images, kernels) and that are not there */
     const char *seed_dir;         /* where cloud-init seeds lie: an absolute path; NULL: nobody asked */

@@ -2,6 +2,7 @@
 /* The whole host, kind by kind; only what the manifest can make a difference to is asked for. */
 #include "state/state.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef int ks_observe_fn(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
@@ -142,6 +143,17 @@ static void add_missing_base(struct ks_observing *o, struct ks_observed *ret, co
         add_missing(o, ret, base);
 }
 
+/* What a volume is to be filled with takes room in its pool. */
+static void add_source(struct ks_observing *o, struct ks_observed *ret, const char *path)
+{
+    struct stat st;
+
+    if (path && fstatat(o->root, path + (*path == '/'), &st, 0) == 0)
+        *ks_vec_add(o->arena, &ret->files) = (struct ks_seen_file){.path = path, .size = (uint64_t)st.st_size};
+    else
+        add_missing(o, ret, path);
+}
+
 static void find_missing_of_volumes(struct ks_observing *o, struct ks_observed *ret)
 {
     for (size_t i = 0; i < o->want->volumes.n; i++) {
@@ -151,7 +163,7 @@ static void find_missing_of_volumes(struct ks_observing *o, struct ks_observed *
             add_missing_base(o, ret, volume->backing);
             add_missing_base(o, ret, volume->clone);
             if (volume->source)
-                add_missing(o, ret, volume->source->file);
+                add_source(o, ret, volume->source->file);
         }
     }
 }
@@ -234,6 +246,7 @@ int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error 
         if (is_needed(o, &kinds[i]))
             observe_kind(o, i, ret);
     ks_observed_sort(ret);
+    ks_observe_blocks(o, ret);
     for (size_t i = 0; i < ret->guests.n && ret->pools.n > 0; i++) {
         ks_name_volumes(o->arena, ret, ret->guests.v[i].config);
         ks_name_volumes(o->arena, ret, ret->guests.v[i].live);

@@ -19,6 +19,7 @@ struct pool_reading {
     virStoragePoolPtr handle;
     const struct ks_strings *read; /* "pool/name" of volumes whose XML is needed, of all pools; sorted */
     bool read_all;
+    bool files; /* its volumes are files */
 };
 
 static bool prunes(const struct ks_manifest *want)
@@ -125,6 +126,21 @@ static int read_volume_xml(struct pool_reading *r, virStorageVolPtr handle, stru
     return 0;
 }
 
+static void read_asked(struct pool_reading *r, struct ks_volume *volume)
+{
+    const char *id = ks_sprintf(r->o->arena, "volume/%s/%s", r->seen->name, volume->o.key);
+    const char *note = r->o->ledger ? ks_ledger_note(r->o->ledger, id, "size") : NULL;
+
+    if (note)
+        (void)ks_parse_u64(note, &volume->asked);
+}
+
+/* libvirt lists files until it looks again: one that somebody took away is not there. */
+static bool is_file_gone(const struct pool_reading *r, const struct ks_volume *volume)
+{
+    return r->files && volume->path && !ks_file_exists(r->o->root, volume->path);
+}
+
 static int read_volume(struct pool_reading *r, virStorageVolPtr handle, struct ks_error *err)
 {
     const char *name = virStorageVolGetName(handle);
@@ -136,6 +152,9 @@ static int read_volume(struct pool_reading *r, virStorageVolPtr handle, struct k
     if (r->read_all || is_listed(r->read, ks_sprintf(r->o->arena, "%s/%s", r->seen->name, name))) {
         if (read_volume_xml(r, handle, volume, err) < 0)
             return -1;
+        read_asked(r, volume);
+        if (is_file_gone(r, volume))
+            return 0;
     } else if (r->seen->path) {
         volume->path = ks_sprintf(r->o->arena, "%s/%s", r->seen->path, name);
     }
@@ -233,17 +252,33 @@ static void read_auth(struct ks_arena *arena, xmlNode *root, struct ks_pool *poo
     ks_mark(&pool->source->o, "auth");
 }
 
-/* Ceph's monitors: a pool of another type has one host, which is its `host`. */
+/* As the manifest words it: host, host:port, [IPv6]:port. */
+static const char *host_text(struct ks_arena *arena, const xmlNode *host)
+{
+    const char *name = ks_xml_attr(host, "name"), *port = ks_xml_attr(host, "port");
+
+    if (!name || !port)
+        return name ? ks_strdup(arena, name) : NULL;
+    return ks_sprintf(arena, strchr(name, ':') ? "[%s]:%s" : "%s:%s", name, port);
+}
+
+/* Ceph's monitors are `hosts`; a pool of another type has one server, which is its `host`. */
 static void read_hosts(struct ks_arena *arena, xmlNode *root, struct ks_pool *pool)
 {
-    for (xmlNode *host = NULL; pool->source && (host = ks_xml_each(root, "source/host", NULL, host));) {
-        const char *name = ks_xml_attr(host, "name"), *port = ks_xml_attr(host, "port");
-        if (name)
-            *ks_vec_add(arena, &pool->source->hosts) =
-                port ? ks_sprintf(arena, "%s:%s", name, port) : ks_strdup(arena, name);
+    const bool many = ks_streq(ks_xml_attr(root, "type"), "rbd");
+    struct ks_pool_source *source = pool->source;
+
+    for (xmlNode *host = NULL; source && (host = ks_xml_each(root, "source/host", NULL, host));) {
+        const char *text = host_text(arena, host);
+        if (text && many)
+            *ks_vec_add(arena, &source->hosts) = text;
+        else if (text && !source->host)
+            source->host = text;
     }
-    if (pool->source && pool->source->hosts.n > 0)
-        ks_mark(&pool->source->o, "hosts");
+    if (source && source->hosts.n > 0)
+        ks_mark(&source->o, "hosts");
+    if (source && source->host)
+        ks_mark(&source->o, "host");
 }
 
 static uint64_t number_at(struct ks_arena *arena, xmlNode *root, const char *path)
@@ -282,6 +317,9 @@ static int read_pool_xml(struct pool_reading *r, struct ks_error *err)
     read_auth(arena, root, pool);
     read_hosts(arena, root, pool);
     set_runtime(r->seen, pool);
+    r->files = ks_xml_attr(root, "type") &&
+               (ks_streq(ks_xml_attr(root, "type"), "dir") || ks_streq(ks_xml_attr(root, "type"), "fs") ||
+                ks_streq(ks_xml_attr(root, "type"), "netfs"));
     ks_obj_forget_xml(&pool->o);
     if (r->o->keep_xml)
         r->seen->xml = ks_strdup(arena, text);

@@ -19,6 +19,7 @@ int ks_fail_virt_(struct ks_error *err, const char *src, int src_line, const cha
     const virError *error = virGetLastError();
     const char *cause = error && error->message ? error->message : "libvirt gave no reason";
     const int code = error ? error->code : VIR_ERR_OK;
+    size_t n = strlen(cause); /* what a program said that libvirt ran ends with its line */
     ks_auto(ks_freep) char *text = NULL;
     va_list ap;
 
@@ -26,7 +27,9 @@ int ks_fail_virt_(struct ks_error *err, const char *src, int src_line, const cha
     if (vasprintf(&text, fmt, ap) < 0)
         abort();
     va_end(ap);
-    (void)ks_fail_(err, src, src_line, KS_E_VIRT, KS_NOWHERE, "%s: %s", text, cause);
+    while (n > 0 && (cause[n - 1] == '\n' || cause[n - 1] == ' '))
+        n--;
+    (void)ks_fail_(err, src, src_line, KS_E_VIRT, KS_NOWHERE, "%s: %.*s", text, (int)n, cause);
     err->sys_errno = code;
     return -1;
 }

@@ -13,7 +13,7 @@ ROW = re.compile(r"^\|\s*`(\w+)/`\s*\|[^|]*\|\s*([^|]+?)\s*\|", re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 # Libraries by the names that the page gives them; every other <header> is the C library's or the kernel's.
 LIBRARIES = {
-    "libyaml": ("yaml.h",), "libxml2": ("libxml/",), "libvirt": ("libvirt/",), "libpci": ("pci/",),
+    "libyaml": ("yaml.h",), "libxml2": ("libxml/",), "libvirt": ("libvirt/",), "libpci": ("pci/",), "libblkid": ("blkid/",),
     "libnl-route": ("netlink/",), "jansson": ("jansson.h",), "libgit2": ("git2.h", "git2/"),
     "libsystemd": ("systemd/",), "gpgme": ("gpgme.h",), "nettle": ("nettle/",),
 }

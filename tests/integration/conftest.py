@@ -17,6 +17,7 @@ from lib import pages  # noqa: E402
 from lib.desired import Desired  # noqa: E402
 from lib.embed import Embedded  # noqa: E402
 from lib.host import Host  # noqa: E402
+from lib.loop import Loop, NoLoop  # noqa: E402
 from lib.repo import Repo  # noqa: E402
 from lib.run import run  # noqa: E402
 from lib.trace import Trace  # noqa: E402
@@ -56,6 +57,24 @@ def tmp():
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def loop(host, tmp):
+    """Makes empty block devices: loop(bytes).path, loop(bytes).holds()."""
+    made = []
+
+    def make(size):
+        try:
+            made.append(Loop(tmp / f"loop{len(made)}.img", size))
+        except NoLoop as e:
+            pytest.skip(f"no loop devices here: {e}")
+        return made[-1]
+
+    yield make
+    host.reset()  # pools that stand on them
+    for device in made:
+        device.close()
 
 
 @pytest.fixture

@@ -78,12 +78,25 @@ struct fx_pci {
     uint64_t node, group;
     struct ks_strings holders;
 };
+struct fx_block {
+    struct ks_obj o; /* key: its path */
+    const char *holds, *problem;
+    bool missing, busy;
+};
+struct fx_group {
+    struct ks_obj o;
+    struct ks_strings devices;
+};
+struct fx_file {
+    struct ks_obj o; /* key: its path */
+    uint64_t size;
+};
 struct fx_host {
     struct ks_obj o;
     struct ks_cpuset cpus;
     bool kvm;
     uint64_t max_vcpus, threads; /* threads: of a core; CPU i, i + n / threads, ... are one */
-    struct ks_map nodes, pages, guests, pools, networks, secrets, bridges, links, pfs, pci;
+    struct ks_map nodes, pages, guests, pools, networks, secrets, bridges, links, pfs, pci, blocks, groups, files;
     struct ks_strings missing_files, unknown;
     const char *name;
 };
@@ -208,6 +221,23 @@ static const struct ks_field fx_pci_rows[] = {
     KS_ROW_STRINGS(struct fx_pci, holders, "holders", .doc = ""),
 };
 static const struct ks_kind fx_pci_kind = KS_KIND(struct fx_pci, fx_pci_rows, .name = "pci");
+static const struct ks_field fx_block_rows[] = {
+    KS_ROW_STRING(struct fx_block, holds, "holds", .doc = ""),
+    KS_ROW_STRING(struct fx_block, problem, "problem", .doc = ""),
+    KS_ROW_BOOL(struct fx_block, missing, "missing", .doc = ""),
+    KS_ROW_BOOL(struct fx_block, busy, "busy", .doc = ""),
+};
+static const struct ks_kind fx_block_kind = KS_KIND(struct fx_block, fx_block_rows, .name = "block device");
+
+static const struct ks_field fx_group_rows[] = {
+    KS_ROW_STRINGS(struct fx_group, devices, "devices", .doc = ""),
+};
+static const struct ks_kind fx_group_kind = KS_KIND(struct fx_group, fx_group_rows, .name = "volume group");
+
+static const struct ks_field fx_file_rows[] = {
+    KS_ROW_SIZE(struct fx_file, size, "size", .doc = ""),
+};
+static const struct ks_kind fx_file_kind = KS_KIND(struct fx_file, fx_file_rows, .name = "file");
 
 static const struct ks_field fx_host_rows[] = {
     KS_ROW_CPUSET(struct fx_host, cpus, "cpus", .doc = ""),
@@ -225,6 +255,9 @@ static const struct ks_field fx_host_rows[] = {
     KS_ROW_MAP(struct fx_host, links, "links", &fx_link_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, pfs, "pfs", &fx_pf_kind, .doc = ""),
     KS_ROW_MAP(struct fx_host, pci, "pci", &fx_pci_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, blocks, "blocks", &fx_block_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, groups, "groups", &fx_group_kind, .doc = ""),
+    KS_ROW_MAP(struct fx_host, files, "files", &fx_file_kind, .doc = ""),
     KS_ROW_STRINGS(struct fx_host, missing_files, "missing-files", .doc = ""),
     KS_ROW_STRINGS(struct fx_host, unknown, "unknown", .doc = ""),
 };
@@ -306,6 +339,23 @@ static inline void fx_take_storage(struct ks_arena *arena, const struct fx_host 
             .n_owned_volumes = p->owned_volumes.n,
             .hash = fx_hash(arena, &p->o),
         };
+    }
+}
+
+static inline void fx_take_devices(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < from->blocks.n; i++) {
+        const struct fx_block *b = (const struct fx_block *)from->blocks.v[i];
+        *ks_vec_add(arena, &ret->blocks) = (struct ks_seen_block){
+            .path = b->o.key, .holds = b->holds, .problem = b->problem, .missing = b->missing, .busy = b->busy};
+    }
+    for (size_t i = 0; i < from->groups.n; i++) {
+        const struct fx_group *g = (const struct fx_group *)from->groups.v[i];
+        *ks_vec_add(arena, &ret->groups) = (struct ks_seen_group){.name = g->o.key, .devices = g->devices};
+    }
+    for (size_t i = 0; i < from->files.n; i++) {
+        const struct fx_file *f = (const struct fx_file *)from->files.v[i];
+        *ks_vec_add(arena, &ret->files) = (struct ks_seen_file){.path = f->o.key, .size = f->size};
     }
 }
 
@@ -469,6 +519,7 @@ static inline void fx_load(struct ks_arena *arena, const char *file, const char 
         ret->host = host->name;
     fx_take_guests(arena, host, ret);
     fx_take_storage(arena, host, ret);
+    fx_take_devices(arena, host, ret);
     fx_take_networks(arena, host, ret);
     fx_take_secrets(arena, host, ret);
     fx_take_host(arena, host, ret);
