@@ -262,11 +262,41 @@ static int act_stop(struct ks_acting *a, const struct ks_step *step, enum ks_out
     return a->dry_run ? 0 : take_down(step, network, err);
 }
 
+/* With the definition that it ran with until now, which becomes the definition again. */
+static int bring_back(struct ks_acting *a, const struct ks_step *step, const char *before, struct ks_error *err)
+{
+    ks_auto(ks_networkp) virNetworkPtr network = virNetworkDefineXML(a->conn, before);
+    bool changed;
+
+    if (!network)
+        return ks_fail_virt(err, "define network %s as it was", step->name);
+    return start(a, step, network, &changed, err);
+}
+
+/* One that does not start with its new definition is not left down, with its guests' links leading nowhere. */
+static int take_up(struct ks_acting *a, const struct ks_step *step, virNetworkPtr network, const char *before,
+                   struct ks_error *err)
+{
+    ks_auto(ks_error_done) struct ks_error again = {0};
+    bool changed;
+
+    if (start(a, step, network, &changed, err) == 0)
+        return 0;
+    if (bring_back(a, step, before, &again) < 0)
+        (void)ks_wrap(err, "it is down: with its old definition it does not start either: %s",
+                      ks_error_text(a->arena, &again));
+    else
+        (void)ks_wrap(err, "it runs with its old definition again");
+    return -1;
+}
+
 static int act_restart(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
 {
     ks_auto(ks_networkp) virNetworkPtr network = NULL;
+    ks_auto(ks_freep) char *before = NULL;
+    ks_auto(ks_error_done) struct ks_error unplugged = {0};
     struct ks_strings ports = {0};
-    bool changed = false;
+    int r;
 
     if (lookup_existing(a, step->name, &network, err) < 0)
         return -1;
@@ -275,10 +305,15 @@ static int act_restart(struct ks_acting *a, const struct ks_step *step, enum ks_
     if (*ret != KS_CHANGED)
         return 0;
     ks_tell(a, step, "taking it down and up", -1);
-    if (ks_network_ports(a, network, &ports, err) < 0 || take_down(step, network, err) < 0 ||
-        start(a, step, network, &changed, err) < 0)
+    before = virNetworkGetXMLDesc(network, 0);
+    if (!before)
+        return ks_fail_virt(err, "read network %s as it runs", step->name);
+    if (ks_network_ports(a, network, &ports, err) < 0 || take_down(step, network, err) < 0)
         return -1;
-    return ks_network_plug(a, network, &ports, err);
+    r = take_up(a, step, network, before, err);
+    if (ks_network_plug(a, network, &ports, r < 0 ? &unplugged : err) < 0)
+        return r < 0 ? ks_wrap(err, "guests' links: %s", ks_error_text(a->arena, &unplugged)) : -1;
+    return r;
 }
 
 static int act_delete(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)

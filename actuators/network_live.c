@@ -13,13 +13,17 @@ struct live {
     unsigned sent;
 };
 
-/* The elements of <dhcp> that libvirt takes one by one. */
-static const struct {
+/* Elements that libvirt takes one by one. */
+struct section {
     const char *element;
     unsigned section;
-} sections[] = {
+};
+static const struct section of_dhcp[] = {
     {"range", VIR_NETWORK_SECTION_IP_DHCP_RANGE},
     {"host", VIR_NETWORK_SECTION_IP_DHCP_HOST},
+};
+static const struct section of_dns[] = {
+    {"host", VIR_NETWORK_SECTION_DNS_HOST},
 };
 
 static xmlNode *dhcp_of(xmlNode *network, int index)
@@ -31,9 +35,9 @@ static xmlNode *dhcp_of(xmlNode *network, int index)
     return ip ? ks_xml_child(ip, "dhcp") : NULL;
 }
 
-static bool has_equal(const xmlNode *dhcp, const char *element, const char *text)
+static bool has_equal(const xmlNode *parent, const char *element, const char *text)
 {
-    for (xmlNode *e = dhcp ? ks_xml_child(dhcp, element) : NULL; e; e = ks_xml_next(e, element)) {
+    for (xmlNode *e = parent ? ks_xml_child(parent, element) : NULL; e; e = ks_xml_next(e, element)) {
         char *other = ks_xml_text(e);
         const bool same = ks_streq(other, text);
         xmlFree(other);
@@ -44,43 +48,48 @@ static bool has_equal(const xmlNode *dhcp, const char *element, const char *text
 }
 
 /* Sends each element that `from` has and `to` has not. */
-static int send(struct live *l, xmlNode *from, const xmlNode *to, size_t section, int index, unsigned command,
-                struct ks_error *err)
+static int send(struct live *l, xmlNode *from, const xmlNode *to, const struct section *section, int index,
+                unsigned command, struct ks_error *err)
 {
-    const char *element = sections[section].element;
-
-    for (xmlNode *e = from ? ks_xml_child(from, element) : NULL; e; e = ks_xml_next(e, element)) {
+    for (xmlNode *e = from ? ks_xml_child(from, section->element) : NULL; e; e = ks_xml_next(e, section->element)) {
         char *text = ks_xml_text(e);
         int r = 0;
-        if (!has_equal(to, element, text)) {
-            r = virNetworkUpdate(l->network, command, sections[section].section, index, text,
+        if (!has_equal(to, section->element, text)) {
+            r = virNetworkUpdate(l->network, command, section->section, index, text,
                                  VIR_NETWORK_UPDATE_AFFECT_LIVE);
             l->sent++;
         }
         xmlFree(text);
         if (r < 0)
-            return ks_fail_virt(err, "change a DHCP %s of the running network", element);
+            return ks_fail_virt(err, "change a %s of the running network", section->element);
     }
     return 0;
 }
 
 /* What goes first makes room: a range for a host's address, a MAC for its next name. */
+static int send_changes(struct live *l, xmlNode *old, xmlNode *new, const struct section *sections, size_t n,
+                        int index, struct ks_error *err)
+{
+    for (size_t s = 0; s < n; s++)
+        if (send(l, old, new, &sections[s], index, VIR_NETWORK_UPDATE_COMMAND_DELETE, err) < 0)
+            return -1;
+    for (size_t s = 0; s < n; s++)
+        if (send(l, new, old, &sections[s], index, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int send_all(struct live *l, xmlNode *before, xmlNode *after, struct ks_error *err)
 {
     int n = 0;
 
     for (const xmlNode *ip = ks_xml_child(before, "ip"); ip; ip = ks_xml_next(ip, "ip"))
         n++;
-    for (int i = 0; i < n; i++) {
-        xmlNode *old = dhcp_of(before, i), *new = dhcp_of(after, i);
-        for (size_t s = 0; s < KS_COUNT(sections); s++)
-            if (send(l, old, new, s, i, VIR_NETWORK_UPDATE_COMMAND_DELETE, err) < 0)
-                return -1;
-        for (size_t s = 0; s < KS_COUNT(sections); s++)
-            if (send(l, new, old, s, i, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, err) < 0)
-                return -1;
-    }
-    return 0;
+    for (int i = 0; i < n; i++)
+        if (send_changes(l, dhcp_of(before, i), dhcp_of(after, i), of_dhcp, KS_COUNT(of_dhcp), i, err) < 0)
+            return -1;
+    return send_changes(l, ks_xml_child(before, "dns"), ks_xml_child(after, "dns"), of_dns, KS_COUNT(of_dns), -1,
+                        err);
 }
 
 static int patch(const struct ks_step *step, const struct ks_network_doc *d, bool *ret_any, struct ks_error *err)

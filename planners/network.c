@@ -3,6 +3,7 @@
  * Networks: the definition is edited at once; what a running network takes, it is given while it runs; the rest
  * waits for it to be taken down and up, which its guests notice.
  */
+#include "planners/network.h"
 #include "planners/thing.h"
 
 static const char *const state_names[] = {"active", "inactive", "absent"};
@@ -166,6 +167,7 @@ void ks_plan_networks(struct ks_planning *p)
         const struct ks_network *want = (const struct ks_network *)p->want->networks.v[i];
         struct job j = job_of(p, want->o.key, want, ks_seen_network(p->have, want->o.key));
         ks_thing_plan(&j.t, ks_has(&want->o, "state") && want->state == KS_NETWORK_ABSENT, &plans);
+        ks_network_check(p, i);
     }
     for (size_t i = 0; i < p->have->networks.n; i++) {
         const struct ks_seen_network *seen = &p->have->networks.v[i];

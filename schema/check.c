@@ -90,6 +90,29 @@ static const char *parse_cidr(struct ks_arena *arena, const char *text, bool *re
     return ks_sprintf(arena, "%s/%u", ip, (unsigned)prefix);
 }
 
+bool ks_cidr_overlaps(const char *one, const char *other, bool *ret_same)
+{
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    const char *texts[2] = {one, other};
+    unsigned char bytes[2][sizeof(struct in6_addr)];
+    unsigned bits[2], prefixes[2], shorter;
+
+    for (int i = 0; i < 2; i++) {
+        const char *slash = strchr(texts[i], '/');
+        if (!slash || !parse_ip(arena, ks_strndup(arena, texts[i], (size_t)(slash - texts[i])), bytes[i], &bits[i]))
+            return false;
+        prefixes[i] = (unsigned)strtoul(slash + 1, NULL, 10);
+    }
+    if (bits[0] != bits[1])
+        return false;
+    shorter = prefixes[0] < prefixes[1] ? prefixes[0] : prefixes[1];
+    for (unsigned i = 0; i < shorter && i < bits[0]; i++)
+        if ((bytes[0][i / 8] ^ bytes[1][i / 8]) >> (7 - i % 8) & 1)
+            return false;
+    *ret_same = prefixes[0] == prefixes[1];
+    return true;
+}
+
 const char *ks_check_cidr(struct ks_arena *arena, const char **text)
 {
     bool host;

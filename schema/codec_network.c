@@ -217,32 +217,43 @@ static void range_read(struct ks_arena *arena, xmlNode *node, const struct ks_fi
         ks_xml_mark(obj, field);
 }
 
+/* libvirt's schema wants ranges before hosts. */
+static xmlNode *add_range(xmlNode *dhcp)
+{
+    xmlNode *first = ks_xml_child(dhcp, NULL);
+    xmlNode *range = xmlNewDocNode(dhcp->doc, NULL, (const xmlChar *)"range", NULL);
+
+    if (!range)
+        abort();
+    return first ? xmlAddPrevSibling(first, range) : xmlAddChild(dhcp, range);
+}
+
+/* Ranges that stay keep what else they have: a lease time. */
 static int range_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
 {
     const struct ks_strings *list = ks_member(want, field);
-    xmlNode *range = ks_xml_child(node, "range"), *next;
+    xmlNode *range = NULL, *next;
+    size_t i = 0;
 
     (void)err;
     if (is_null(field, want) || list->n < 2) {
         drop_children(node, "range");
         return 0;
     }
-    if (!range) { /* libvirt's schema wants ranges before hosts */
-        xmlNode *first = ks_xml_child(node, NULL);
-        range = xmlNewDocNode(node->doc, NULL, (const xmlChar *)"range", NULL);
-        if (!range)
-            abort();
-        if (first)
-            xmlAddPrevSibling(first, range);
-        else
-            xmlAddChild(node, range);
+    for (range = ks_xml_child(node, "range"); range && i + 1 < list->n;
+         range = ks_xml_next(range, "range"), i += 2) {
+        ks_xml_set_attr(range, "start", list->v[i]);
+        ks_xml_set_attr(range, "end", list->v[i + 1]);
     }
-    ks_xml_set_attr(range, "start", list->v[0]);
-    ks_xml_set_attr(range, "end", list->v[1]);
-    for (xmlNode *more = ks_xml_next(range, "range"); more; more = next) {
-        next = ks_xml_next(more, "range");
-        xmlUnlinkNode(more);
-        xmlFreeNode(more);
+    for (; range; range = next) {
+        next = ks_xml_next(range, "range");
+        xmlUnlinkNode(range);
+        xmlFreeNode(range);
+    }
+    for (; i + 1 < list->n; i += 2) {
+        range = ks_xml_child(node, "range") ? ks_xml_add(node, "range") : add_range(node);
+        ks_xml_set_attr(range, "start", list->v[i]);
+        ks_xml_set_attr(range, "end", list->v[i + 1]);
     }
     return 0;
 }

@@ -30,9 +30,11 @@ struct ks_set {
 extern const struct ks_kind ks_secret_ref_kind, ks_number_kind, ks_word_kind, ks_set_kind;
 
 /* Checks for .check and .check_key: canonical form in place, or what was expected. */
-const char *ks_check_mac(struct ks_arena *arena, const char **text);      /* lower case, unicast */
-const char *ks_check_ip(struct ks_arena *arena, const char **text);       /* IPv4 or IPv6 */
-const char *ks_check_cidr(struct ks_arena *arena, const char **text);     /* address/prefix */
+const char *ks_check_mac(struct ks_arena *arena, const char **text);  /* lower case, unicast */
+const char *ks_check_ip(struct ks_arena *arena, const char **text);   /* IPv4 or IPv6 */
+const char *ks_check_cidr(struct ks_arena *arena, const char **text); /* address/prefix */
+/* Whether one of two "address/prefix" lies within the other; *ret_same: both are one network. */
+bool ks_cidr_overlaps(const char *one, const char *other, bool *ret_same);
 const char *ks_check_route(struct ks_arena *arena, const char **text);    /* "default" or a network */
 const char *ks_check_pci(struct ks_arena *arena, const char **text);      /* DDDD:BB:DD.F */
 const char *ks_check_name(struct ks_arena *arena, const char **text);     /* no '/', no control characters */
@@ -308,11 +310,21 @@ extern const struct ks_kind ks_pool_kind, ks_volume_kind, ks_pool_volumes_kind;
 
 struct ks_dhcp_host {
     struct ks_obj o;
-    const char *mac, *ip, *name;
+    const char *mac, *ip, *name, *id;
+};
+struct ks_dns_host {
+    struct ks_obj o; /* key: an address */
+    struct ks_strings names;
+};
+struct ks_dns {
+    struct ks_obj o;
+    bool enable;
+    struct ks_strings forwarders;
+    struct ks_map hosts; /* of ks_dns_host */
 };
 struct ks_dhcp {
     struct ks_obj o;
-    struct ks_strings range; /* first, last */
+    struct ks_strings range; /* first, last; of several ranges one after the other */
     struct ks_map hosts;     /* of ks_dhcp_host */
 };
 enum ks_network_state { KS_NETWORK_ACTIVE, KS_NETWORK_INACTIVE, KS_NETWORK_ABSENT };
@@ -338,7 +350,9 @@ struct ks_network {
     unsigned forward; /* enum ks_forward */
     const char *bridge, *pf, *domain, *dev;
     struct ks_strings addresses;
-    struct ks_dhcp *dhcp;
+    struct ks_dhcp *dhcp, *dhcp6;
+    struct ks_dns *dns;
+    struct ks_bandwidth *bandwidth;
     bool autostart, protect, stp;
     const char *mac;
     uint64_t mtu;

@@ -99,6 +99,7 @@ struct ks_seen_link {
     const char *master, *mac, *managed_by;
     const char *alias;
     bool up, default_route, has_addresses;
+    struct ks_strings addresses; /* as the manifest words a bridge's */
     uint64_t mtu;
 };
 

@@ -115,6 +115,7 @@ static void add_link(struct ks_observing *o, const struct ks_host_link *link, st
         .up = link->up,
         .default_route = link->carries_default,
         .has_addresses = addresses.n > 0,
+        .addresses = addresses,
         .mtu = link->mtu,
     };
 }

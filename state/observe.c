@@ -82,7 +82,8 @@ static bool names_secrets(const struct ks_manifest *want)
 
 static bool needs_links(const struct ks_manifest *want)
 {
-    return want->bridges.n > 0 || want->sriov.n > 0 || prunes(want) || any_nic(want, nic_has_bridge);
+    return want->bridges.n > 0 || want->sriov.n > 0 || want->networks.n > 0 || prunes(want) ||
+           any_nic(want, nic_has_bridge);
 }
 
 static bool needs_devices(const struct ks_manifest *want)

@@ -30,7 +30,7 @@ static const char everything[] =
     "  images: {type: dir, path: /srv/images}\n"
     "  vg: {type: logical, source: {name: vg}, path: /dev/vg}\n"
     "  nas: {type: netfs, source: {host: nas, dir: /x}, path: /srv/nas}\n"
-    "  san: {type: iscsi, source: {host: san}, path: /dev/disk/by-path}\n"
+    "  san: {type: iscsi, source: {host: san, devices: [iqn.2001-04.com.example:disks]}, path: /dev/disk/by-path}\n"
     "  tank: {type: zfs, source: {name: tank}}\n"
     "volumes: {images: {a.qcow2: {size: 1GiB, format: qcow2, backing: /srv/base.qcow2}}}\n"
     "networks: {lan: {forward: nat, bridge: virbr7, addresses: [192.168.99.1/24]}}\n"

@@ -48,7 +48,8 @@ struct fx_bridge {
 struct fx_link {
     struct ks_obj o;
     const char *kind, *master, *managed_by;
-    bool default_route, addresses;
+    bool default_route;
+    struct ks_strings addresses;
 };
 struct fx_node {
     struct ks_obj o;
@@ -172,7 +173,7 @@ static const struct ks_field fx_link_rows[] = {
     KS_ROW_STRING(struct fx_link, master, "master", .doc = ""),
     KS_ROW_STRING(struct fx_link, managed_by, "managed-by", .doc = ""),
     KS_ROW_BOOL(struct fx_link, default_route, "default-route", .doc = ""),
-    KS_ROW_BOOL(struct fx_link, addresses, "addresses", .doc = ""),
+    KS_ROW_STRINGS(struct fx_link, addresses, "addresses", .doc = ""),
 };
 static const struct ks_kind fx_link_kind = KS_KIND(struct fx_link, fx_link_rows, .name = "link");
 
@@ -319,6 +320,7 @@ static inline void fx_take_storage(struct ks_arena *arena, const struct fx_host 
         for (size_t k = 0; k < p->volumes.n; k++) {
             struct ks_volume *v = (struct ks_volume *)p->volumes.v[k];
             v->path = ks_sprintf(arena, "%s/%s", p->path ? p->path : "", v->o.key);
+            v->allocation = v->size;
         }
         *ks_vec_add(arena, &ret->pools) = (struct ks_seen_pool){
             .name = p->o.key,
@@ -397,7 +399,8 @@ static inline void fx_take_networks(struct ks_arena *arena, const struct fx_host
                                                                 .managed_by = l->managed_by,
                                                                 .up = true,
                                                                 .default_route = l->default_route,
-                                                                .has_addresses = l->addresses,
+                                                                .has_addresses = l->addresses.n > 0,
+                                                                .addresses = l->addresses,
                                                                 .mtu = 1500};
     }
 }

@@ -167,6 +167,14 @@ static void changes(void **state)
          "52:54:00:00:00:02"},
         {"dev: null", "mode=\"nat\"", "eth0"},
         {"domain: x.org", "localOnly=\"yes\"", "example.org"},
+        {"dhcp: {range: [10.1.0.5, 10.1.0.6, 10.1.0.8, 10.1.0.9]}",
+         "<range start=\"10.1.0.5\" end=\"10.1.0.6\"/><range start=\"10.1.0.8\" end=\"10.1.0.9\"/><host", NULL},
+        {"dhcp6: {range: [\"fd00:1::5\", \"fd00:1::6\"]}",
+         "prefix=\"64\"><dhcp><range start=\"fd00:1::5\" end=\"fd00:1::6\"/></dhcp></ip>", NULL},
+        {"dns: {enable: false, hosts: {10.1.0.9: [a, b.example]}, forwarders: [10.9.9.9]}",
+         "<host ip=\"10.1.0.9\"><hostname>a</hostname><hostname>b.example</hostname></host>", NULL},
+        {"bandwidth: {inbound: {average: 10kB/s, burst: 1MB}}",
+         "<bandwidth><inbound average=\"10\" burst=\"1000\"/></bandwidth>", NULL},
         {"mtu: 9000", "<mtu size=\"9000\"/>", NULL},
     };
 
