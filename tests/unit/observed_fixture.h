@@ -344,7 +344,7 @@ static inline void fx_take_storage(struct ks_arena *arena, const struct fx_host 
     }
 }
 
-static inline void fx_take_devices(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
+static inline void fx_take_sources(struct ks_arena *arena, const struct fx_host *from, struct ks_observed *ret)
 {
     for (size_t i = 0; i < from->blocks.n; i++) {
         const struct fx_block *b = (const struct fx_block *)from->blocks.v[i];
@@ -522,7 +522,7 @@ static inline void fx_load(struct ks_arena *arena, const char *file, const char 
         ret->host = host->name;
     fx_take_guests(arena, host, ret);
     fx_take_storage(arena, host, ret);
-    fx_take_devices(arena, host, ret);
+    fx_take_sources(arena, host, ret);
     fx_take_networks(arena, host, ret);
     fx_take_secrets(arena, host, ret);
     fx_take_host(arena, host, ret);
