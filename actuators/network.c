@@ -166,13 +166,42 @@ static enum ks_outcome outcome_of(const struct ks_acting *a, bool changed)
     return !changed ? KS_NOOP : a->dry_run ? KS_WOULD_CHANGE : KS_CHANGED;
 }
 
+static int note_making(struct ks_acting *a, const struct ks_step *step, const char *value, struct ks_error *err)
+{
+    return a->keeping.note ? a->keeping.note(a->keeping.data, id_of(a, step), "making", value, err) : 0;
+}
+
+/* What did not come to be whole goes again. */
+static void undo(struct ks_acting *a, const struct ks_step *step)
+{
+    ks_auto(ks_networkp) virNetworkPtr network = virNetworkLookupByName(a->conn, step->name);
+
+    if ((!network || (virNetworkIsActive(network) != 1 && virNetworkUndefine(network) == 0)) && a->keeping.disown)
+        (void)a->keeping.disown(a->keeping.data, id_of(a, step), NULL);
+}
+
+static int make(struct ks_acting *a, const struct ks_step *step, xmlDoc *doc, struct ks_error *err)
+{
+    const struct ks_network *want = (const struct ks_network *)step->want;
+    ks_auto(ks_network_doc_done) struct ks_network_doc d = {0};
+    ks_auto(ks_networkp) virNetworkPtr network = NULL;
+    bool changed = true;
+
+    if (define(a, doc, err) < 0 || lookup_existing(a, step->name, &network, err) < 0)
+        return -1;
+    if (ks_network_doc_read(a, network, VIR_NETWORK_XML_INACTIVE, step->want, &d, err) < 0 ||
+        ks_network_verify(step, &d, false, err) < 0 || set_autostart(a, step, network, &changed, err) < 0)
+        return -1;
+    if (ks_has(&want->o, "state") && want->state == KS_NETWORK_INACTIVE)
+        return 0;
+    return start(a, step, network, &changed, err);
+}
+
 static int act_create(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
 {
     static const char empty[] = "<network/>";
-    const struct ks_network *want = (const struct ks_network *)step->want;
     ks_auto(ks_networkp) virNetworkPtr network = NULL;
     ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
-    bool changed = true;
     xmlNode *root;
 
     if (lookup(a, step->name, &network, err) < 0)
@@ -190,15 +219,13 @@ static int act_create(struct ks_acting *a, const struct ks_step *step, enum ks_o
     if (a->dry_run)
         return 0;
     ks_tell(a, step, "defining", -1);
-    if (keep(a, step, err) < 0 || define(a, doc, err) < 0 || lookup_existing(a, step->name, &network, err) < 0)
+    if (keep(a, step, err) < 0 || note_making(a, step, "1", err) < 0)
         return -1;
-    ks_auto(ks_network_doc_done) struct ks_network_doc d = {0};
-    if (ks_network_doc_read(a, network, VIR_NETWORK_XML_INACTIVE, step->want, &d, err) < 0 ||
-        ks_network_verify(step, &d, false, err) < 0 || set_autostart(a, step, network, &changed, err) < 0)
+    if (make(a, step, doc, err) < 0) {
+        undo(a, step);
         return -1;
-    if (ks_has(&want->o, "state") && want->state == KS_NETWORK_INACTIVE)
-        return 0;
-    return start(a, step, network, &changed, err);
+    }
+    return note_making(a, step, NULL, err);
 }
 
 static bool lists_field(const struct ks_step *step, const char *path)
@@ -226,6 +253,11 @@ static int act_edit(struct ks_acting *a, const struct ks_step *step, enum ks_out
         return ks_wrap(err, "the definition has it; the running network does not");
     if (lists_field(step, "state") && start(a, step, network, &changed, err) < 0)
         return -1;
+    if (((const struct ks_seen_network *)step->seen)->making) {
+        changed = true;
+        if (!a->dry_run && note_making(a, step, NULL, err) < 0)
+            return -1;
+    }
     *ret = outcome_of(a, changed);
     return 0;
 }

@@ -52,8 +52,11 @@ static void plan_flags(struct job *j)
     if (ks_has(want, "autostart"))
         ks_thing_flag(&j->t, "autostart", j->seen->autostart, j->want->autostart);
     ks_thing_protect(&j->t, j->want->protect);
-    if (ks_has(want, "state") && j->want->state == KS_NETWORK_ACTIVE && !j->seen->active)
+    /* One that a killed run had begun was to be active. */
+    if ((ks_has(want, "state") ? j->want->state == KS_NETWORK_ACTIVE : j->seen->making) && !j->seen->active)
         (void)ks_thing_set(&j->t, "state", "inactive", "active");
+    if (j->seen->making)
+        ks_thing_main(&j->t)->reason = "was being made when a run was stopped";
 }
 
 /* A guest of the manifest that this plan turns off or deletes stands before what takes its network away. */

@@ -109,7 +109,7 @@ static void check_partition(struct job *j)
 
     if (!pool && j->pool)
         pool = j->pool->config;
-    if (!pool || !pool->source || pool->source->devices.n != 1)
+    if (!pool || !pool->source || pool->source->devices.n != 1 || !strrchr(pool->source->devices.v[0], '/'))
         return;
     disk = strrchr(pool->source->devices.v[0], '/') + 1;
     last = disk + strlen(disk) - 1;

@@ -6,7 +6,7 @@ KS_ENUM_TABLE(states, "active", "inactive", "absent");
 KS_ENUM_TABLE(types, "dir", "fs", "netfs", "logical", "disk", "iscsi", "iscsi-direct", "scsi", "mpath", "rbd",
               "zfs");
 
-enum { DIR, FS, NETFS, LOGICAL, DISK, ISCSI, ISCSI_DIRECT, SCSI, MPATH, RBD, ZFS };
+enum { DIR, FS, NETFS, LOGICAL, DISK, ISCSI, ISCSI_DIRECT, SCSI, MPATH, RBD, ZFS }; /* as above */
 
 extern const struct ks_kind ks_auth_kind;
 
@@ -66,7 +66,7 @@ static const struct ks_field pool_rows[] = {
 
 /* What libvirt refuses later, and with fewer words. `one`: more than one device is too many. */
 static const struct {
-    bool path, device, one, host, hosts, dir, name, adapter;
+    bool path, device, one, host, hosts, dir, name;
 } demands[] = {
     [DIR] = {.path = true},
     [FS] = {.path = true, .device = true, .one = true},
@@ -74,7 +74,6 @@ static const struct {
     [DISK] = {.device = true, .one = true},
     [ISCSI] = {.device = true, .one = true, .host = true},
     [ISCSI_DIRECT] = {.device = true, .one = true, .host = true},
-    [SCSI] = {.adapter = true},
     [RBD] = {.hosts = true, .name = true},
     [ZFS] = {.name = true},
 };
@@ -100,7 +99,6 @@ static void validate_pool(const struct ks_obj *obj, struct ks_findings *f)
     demand(obj, demands[p->type].hosts, s->hosts.n > 0, "source.hosts", f);
     demand(obj, demands[p->type].dir, s->dir, "source.dir", f);
     demand(obj, demands[p->type].name, s->name, "source.name", f);
-    demand(obj, demands[p->type].adapter, s->adapter, "source.adapter", f);
     if (demands[p->type].one && s->devices.n > 1)
         ks_report(f, KS_E_INVALID, ks_at(&s->o, "devices"), "pool %s: one of type %s has one device, not %zu",
                   obj->key, types.names[p->type], s->devices.n);

@@ -137,6 +137,7 @@ static void add_network(struct ks_observing *o, virNetworkPtr network, struct ks
         seen->uuid = ks_strdup(o->arena, uuid);
     seen->owned = o->ledger && ks_ledger_has(o->ledger, id);
     seen->protect = o->ledger && ks_ledger_note(o->ledger, id, "protect");
+    seen->making = o->ledger && ks_ledger_note(o->ledger, id, "making");
     if (read_network(o, network, seen, &err) < 0)
         seen->unknown = ks_error_text(o->arena, &err);
     seen->hash = ks_hash(seen->hash, &seen->active, sizeof seen->active);

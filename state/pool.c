@@ -136,9 +136,10 @@ static void read_asked(struct pool_reading *r, struct ks_volume *volume)
 }
 
 /* libvirt lists files until it looks again: one that somebody took away is not there. */
-static bool is_file_gone(const struct pool_reading *r, const struct ks_volume *volume)
+static bool is_file_gone(const struct pool_reading *r, const char *name)
 {
-    return r->files && volume->path && !ks_file_exists(r->o->root, volume->path);
+    return r->files && r->seen->path &&
+           !ks_file_exists(r->o->root, ks_sprintf(r->o->arena, "%s/%s", r->seen->path, name));
 }
 
 static int read_volume(struct pool_reading *r, virStorageVolPtr handle, struct ks_error *err)
@@ -150,11 +151,11 @@ static int read_volume(struct pool_reading *r, virStorageVolPtr handle, struct k
         return 0;
     volume = (struct ks_volume *)ks_obj_new(r->o->arena, &ks_volume_kind, ks_strdup(r->o->arena, name));
     if (r->read_all || is_listed(r->read, ks_sprintf(r->o->arena, "%s/%s", r->seen->name, name))) {
+        if (is_file_gone(r, name))
+            return 0;
         if (read_volume_xml(r, handle, volume, err) < 0)
             return -1;
         read_asked(r, volume);
-        if (is_file_gone(r, volume))
-            return 0;
     } else if (r->seen->path) {
         volume->path = ks_sprintf(r->o->arena, "%s/%s", r->seen->path, name);
     }

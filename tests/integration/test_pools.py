@@ -156,7 +156,7 @@ def test_volumes_of_a_server_are_its_own(desired, host):
     ({"type": "netfs", "path": "/x", "source": {"host": "nas"}}, "source.dir"),
     ({"type": "rbd", "source": {"name": "x"}}, "source.hosts"),
     ({"type": "fs", "path": "/x", "source": {"devices": ["/dev/a", "/dev/b"]}}, "one device, not 2"),
-    ({"type": "iscsi", "source": {"host": "a", "devices": ["disks"]}}, "iqn."),
+    ({"type": "iscsi", "source": {"host": "a", "devices": ["my disks"]}}, "target"),
 ])
 def test_what_a_type_needs_is_said_by_validate(desired, pool, missing):
     said = desired.want(pools={"p": pool}).run("validate").ok(1).stderr
