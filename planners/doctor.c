@@ -23,6 +23,7 @@ static const struct {
     {"state-directory", KS_NEED_RUN, ON(STATE), ks_judge_state},
     {"clock", KS_NEED_NOTHING, ON(CLOCK), ks_judge_clock},
     {"clocksource", KS_NEED_NOTHING, ON(CLOCK), ks_judge_clocksource},
+    {"confinement", KS_NEED_NOTHING, ON(CPU), ks_judge_confinement},
     {"iommu", KS_NEED_PASSTHROUGH, ON(IOMMU), ks_judge_iommu},
     {"interrupt-remapping", KS_NEED_PASSTHROUGH, ON(IOMMU) | ON(KERNEL), ks_judge_remapping},
     {"vfio-pci", KS_NEED_VFIO, ON(KERNEL), ks_judge_vfio},

@@ -23,6 +23,13 @@ static const char *iommu_name(const struct ks_facts *f)
     return f->dmar ? "VT-d" : f->ivrs ? "AMD-Vi" : "";
 }
 
+static bool is_asked_for(const struct ks_doctor *d, const char *key)
+{
+    const struct ks_fact_boot *boot = ks_fact_boot(d->facts, key);
+
+    return boot && boot->value && ks_starts(boot->value, "on");
+}
+
 /* What makes the kernel use one. */
 static const char *iommu_cure(const struct ks_doctor *d)
 {
@@ -31,6 +38,8 @@ static const char *iommu_cure(const struct ks_doctor *d)
     if (off)
         return ks_sprintf(
             d->arena, "take %s out of GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub and reboot", off);
+    if ((d->facts->dmar && is_asked_for(d, "intel_iommu")) || (d->facts->ivrs && is_asked_for(d, "amd_iommu")))
+        return "see what the kernel says of it: dmesg | grep -i -e DMAR -e AMD-Vi; firmware updates often mend it";
     if (d->facts->dmar || d->facts->ivrs)
         return ks_sprintf(d->arena,
                           "add %s to GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub and reboot",
@@ -268,33 +277,82 @@ static void judge_pf(struct ks_doctor *d, const char *name, uint64_t vfs)
 
 static bool is_wanted(const struct ks_manifest *want, const struct ks_fact_device *pf)
 {
-    for (size_t i = 0; want && i < want->sriov.n; i++)
+    for (size_t i = 0; i < want->sriov.n; i++)
         if (ks_streq(want->sriov.v[i]->key, pf->address) || ks_streq(want->sriov.v[i]->key, pf->name))
+            return true;
+    return false;
+}
+
+/* A PF that the manifest uses, and whose VFs it leaves as they are. */
+static void judge_used_pf(struct ks_doctor *d, const char *name, const char *index)
+{
+    const struct ks_fact_device *pf = find(d->facts, name);
+    uint64_t number = 0;
+
+    if (pf && is_wanted(d->want, pf))
+        return;
+    if (!pf || !pf->is_pf || (index && ks_parse_u64(index, &number) < 0) || number < pf->num_vfs) {
+        judge_pf(d, name, 0);
+        return;
+    }
+    d->subject = name;
+    ks_doctor_lacks(d,
+                    ks_sprintf(d->arena, "state sriov: {%s: {vfs: %llu}} in the manifest", name,
+                               (unsigned long long)number + 1),
+                    "%s, %u of %u VFs, and the manifest makes none", driver_of(pf), pf->num_vfs, pf->total_vfs);
+}
+
+static void judge_used_pfs(struct ks_doctor *d)
+{
+    for (size_t i = 0; d->want && i < d->want->guests.n; i++) {
+        const struct ks_guest *guest = (const struct ks_guest *)d->want->guests.v[i];
+        for (size_t k = 0; ks_guest_is_wanted(guest) && k < guest->nics.n; k++) {
+            const struct ks_nic *nic = (const struct ks_nic *)guest->nics.v[k];
+            if (!nic->vf || !nic->vf->pf || ks_map_get(&d->want->sriov, nic->vf->pf))
+                continue;
+            d->need = (struct ks_needed){ks_sprintf(d->arena, "guests.%s.nics.%s.vf", guest->o.key, nic->o.key),
+                                         ks_at(&nic->o, "vf")};
+            judge_used_pf(d, nic->vf->pf, nic->vf->index);
+        }
+    }
+    for (size_t i = 0; d->want && i < d->want->networks.n; i++) {
+        const struct ks_network *network = (const struct ks_network *)d->want->networks.v[i];
+        if (!network->pf || network->state == KS_NETWORK_ABSENT || ks_map_get(&d->want->sriov, network->pf))
+            continue;
+        d->need = ks_needed_by(&network->o, ks_sprintf(d->arena, "networks.%s.pf", network->o.key));
+        judge_used_pf(d, network->pf, NULL);
+    }
+}
+
+static bool is_said(const struct ks_doctor *d, const struct ks_fact_device *pf)
+{
+    for (size_t i = 0; i < d->diagnoses.n; i++)
+        if (ks_streq(d->diagnoses.v[i].check, d->check) &&
+            (ks_streq(d->diagnoses.v[i].subject, pf->name) || ks_streq(d->diagnoses.v[i].subject, pf->address)))
             return true;
     return false;
 }
 
 void ks_judge_sriov(struct ks_doctor *d)
 {
-    bool any = false;
+    const size_t before = d->diagnoses.n;
 
     for (size_t i = 0; d->want && i < d->want->sriov.n; i++) {
         const struct ks_sriov *pf = (const struct ks_sriov *)d->want->sriov.v[i];
         d->need = ks_needed_by(&pf->o, ks_sprintf(d->arena, "sriov.%s", pf->o.key));
         judge_pf(d, pf->o.key, ks_has(&pf->o, "vfs") ? pf->vfs : 0);
-        any = true;
     }
+    judge_used_pfs(d);
     d->need = (struct ks_needed){0};
     for (size_t i = 0; i < d->facts->devices.n; i++) {
         const struct ks_fact_device *pf = &d->facts->devices.v[i];
-        if (!pf->is_pf || is_wanted(d->want, pf))
+        if (!pf->is_pf || is_said(d, pf))
             continue;
         d->subject = pf->name ? pf->name : pf->address;
         judge_room(d, pf, 0);
-        any = true;
     }
     d->subject = NULL;
-    if (!any)
+    if (d->diagnoses.n == before)
         ks_doctor_lacks(d, "a card with SR-IOV, switched on in the firmware's setup and its own",
                         "no device has it");
 }

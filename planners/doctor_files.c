@@ -224,6 +224,18 @@ void ks_judge_networks(struct ks_doctor *d)
 
 /* ---- files and directories ---------------------------------------------------------------------------------- */
 
+/* What libvirt may relabel, or QEMU may read as it is (container-selinux and selinux-policy know these). */
+static bool is_labelled(const struct ks_fact_path *fact)
+{
+    static const char *const types[] = {":virt_image_t:", ":svirt_image_t:", ":virt_content_t:", ":virt_var_lib_t:",
+                                        ":nfs_t:",        ":cifs_t:",        ":fusefs_t:",       ":cephfs_t:"};
+
+    for (size_t i = 0; i < KS_COUNT(types); i++)
+        if (!fact->label || strstr(fact->label, types[i]))
+            return true;
+    return false;
+}
+
 static void judge_file(struct ks_doctor *d, const char *path, struct ks_loc at, const char *by)
 {
     const struct ks_fact_path *fact = path && *path == '/' ? ks_fact_path(d->facts, path) : NULL;
@@ -334,6 +346,12 @@ void ks_judge_directories(struct ks_doctor *d)
                             "QEMU's user %s may not enter %s", d->facts->qemu_user, fact->closed);
         else if (fact->exists && !fact->is_dir)
             ks_doctor_lacks(d, "state a directory's path", "is no directory");
+        else if (d->facts->selinux && !is_labelled(fact))
+            ks_doctor_warns(d,
+                            ks_sprintf(d->arena,
+                                       "semanage fcontext -a -t virt_image_t '%s(/.*)?' && restorecon -R %s",
+                                       pool->path, pool->path),
+                            "SELinux label %s is none for images", fact->label);
         else if (fact->free < (UINT64_C(1) << 30))
             ks_doctor_warns(d, "make room, or state a path on a larger file system", "%s free",
                             ks_size_format(d->arena, fact->free >> 20 << 20));

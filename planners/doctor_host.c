@@ -242,6 +242,19 @@ void ks_judge_secure_boot(struct ks_doctor *d)
         ks_doctor_lacks(d, ovmf_cure(f), "no image with Secure Boot");
 }
 
+/* ---- what holds QEMU back ----------------------------------------------------------------------------------- */
+
+void ks_judge_confinement(struct ks_doctor *d)
+{
+    const struct ks_facts *f = d->facts;
+
+    if (f->selinux || f->apparmor)
+        ks_doctor_ok(d, "%s", f->selinux ? "SELinux" : "AppArmor");
+    else
+        ks_doctor_lacks(d, "apt-get install apparmor, boot with apparmor=1 security=apparmor, and restart libvirtd",
+                        "neither AppArmor nor SELinux: QEMU is held back by its user alone");
+}
+
 /* ---- kvmstate itself ---------------------------------------------------------------------------------------- */
 
 void ks_judge_privileges(struct ks_doctor *d)

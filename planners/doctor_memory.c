@@ -7,7 +7,7 @@
 
 void ks_judge_memory(struct ks_doctor *d)
 {
-    const char *have = ks_size_format(d->arena, d->facts->memory);
+    const char *have = ks_size_format(d->arena, d->facts->memory >> 20 << 20);
     uint64_t sum = 0;
 
     for (size_t i = 0; d->want && i < d->want->guests.n; i++) {

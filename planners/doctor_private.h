@@ -78,7 +78,7 @@ bool ks_fact_is_on(const char *value);
 typedef void ks_judge(struct ks_doctor *d);
 ks_judge ks_judge_cpu, ks_judge_kvm, ks_judge_nested, ks_judge_libvirt, ks_judge_qemu, ks_judge_machines,
     ks_judge_firmware, ks_judge_secure_boot, ks_judge_privileges, ks_judge_state, ks_judge_clock,
-    ks_judge_clocksource;
+    ks_judge_clocksource, ks_judge_confinement;
 ks_judge ks_judge_iommu, ks_judge_remapping, ks_judge_vfio, ks_judge_devices, ks_judge_sriov;
 ks_judge ks_judge_memory, ks_judge_page_sizes, ks_judge_hugetlbfs, ks_judge_cgroups, ks_judge_restrictive,
     ks_judge_ksm, ks_judge_numa_balancing, ks_judge_boot, ks_judge_modules;

@@ -80,6 +80,7 @@ struct ks_fact_path {
     bool open_to_all;   /* a file that everybody may read */
     const char *closed; /* the first directory on the way that QEMU's user may not search, or NULL */
     uint64_t free;      /* bytes, where it is or will be */
+    const char *label;  /* a directory's SELinux context, or NULL */
 };
 struct ks_fact_address {
     const char *link, *text; /* "ens3", "192.0.2.1/24" */
@@ -97,6 +98,7 @@ struct ks_facts {
     const char *kvm_why;       /* why it does not open */
     const char *nested;        /* of kvm_intel or kvm_amd; NULL: no such parameter */
     bool has_vhost_net, has_tun, has_tpm;
+    bool apparmor, selinux; /* the kernel confines programs by it; selinux: enforcing */
 
     /* KERNEL */
     const char *release;

@@ -53,6 +53,19 @@ static void try_kvm(struct ks_facts_reading *r, struct ks_facts *ret)
         ret->kvm_why = ks_strdup(r->arena, strerror(errno));
 }
 
+static int read_security(struct ks_facts_reading *r, struct ks_facts *ret, struct ks_error *err)
+{
+    const char *apparmor;
+    uint64_t enforce;
+
+    if (ks_attr_text_or(r->root, "sys/module/apparmor/parameters/enabled", "N", r->arena, &apparmor, err) < 0 ||
+        ks_attr_u64_or(r->root, "sys/fs/selinux/enforce", 0, &enforce, err) < 0)
+        return -1;
+    ret->apparmor = *apparmor == 'Y';
+    ret->selinux = enforce == 1;
+    return 0;
+}
+
 int ks_facts_cpu(struct ks_facts_reading *r, struct ks_facts *ret, struct ks_error *err)
 {
     static const char *const modules[] = {"kvm_intel", "kvm_amd"};
@@ -65,6 +78,8 @@ int ks_facts_cpu(struct ks_facts_reading *r, struct ks_facts *ret, struct ks_err
     ret->has_tun = ks_file_exists(r->root, "dev/net/tun");
     ret->has_tpm = ks_file_exists(r->root, "dev/tpm0");
     try_kvm(r, ret);
+    if (read_security(r, ret, err) < 0)
+        return -1;
     for (size_t i = 0; i < KS_COUNT(modules) && !ret->nested; i++)
         if (ks_attr_text_or(r->root, ks_sprintf(r->arena, "sys/module/%s/parameters/nested", modules[i]), NULL,
                             r->arena, &ret->nested, err) < 0)

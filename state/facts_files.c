@@ -244,6 +244,15 @@ static uint64_t free_at(struct ks_facts_reading *r, const char *dir)
     return fd >= 0 && fstatvfs(fd, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
 }
 
+static const char *label_of(struct ks_facts_reading *r, const char *dir)
+{
+    ks_auto(ks_closep) int fd = openat(r->root, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char label[256];
+    const ssize_t n = fd >= 0 ? fgetxattr(fd, "security.selinux", label, sizeof label) : -1;
+
+    return n > 0 ? ks_strndup(r->arena, label, strnlen(label, (size_t)n)) : NULL;
+}
+
 static void add_path(struct ks_facts_reading *r, struct ks_facts *ret, const struct user *user, const char *path)
 {
     struct ks_fact_path *fact;
@@ -259,6 +268,7 @@ static void add_path(struct ks_facts_reading *r, struct ks_facts *ret, const str
     fact->path = path;
     fact->exists = fstatat(r->root, path + strspn(path, "/"), &st, 0) == 0;
     fact->is_dir = fact->exists && S_ISDIR(st.st_mode);
+    fact->label = fact->is_dir ? label_of(r, path + strspn(path, "/")) : NULL;
     fact->open_to_all = fact->exists && st.st_mode & S_IROTH;
     part = ks_strdup(r->arena, path + strspn(path, "/"));
     for (char *slash = part; *slash; slash += *slash != '\0') {

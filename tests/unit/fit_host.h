@@ -158,6 +158,7 @@ static inline void make_fit(struct fixture *f)
                                  .has_vhost_net = true,
                                  .has_tun = true,
                                  .has_tpm = true,
+                                 .apparmor = true,
                                  .state_path = "/var/lib/kvmstate",
                                  .state_exists = true,
                                  .state_writable = true,

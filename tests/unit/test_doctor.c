@@ -136,6 +136,9 @@ BREAK(state_low, f->state_free = 100 << 20)
 BREAK(clock, f->synchronized = false)
 BREAK(year, f->year = 1970)
 BREAK(clocksource, f->clocksource = "hpet")
+BREAK(confinement, f->apparmor = false)
+BREAK(iommu_deaf, f->iommu_groups = 0)
+BREAK(label, f->apparmor = false; f->selinux = true; path_of(f, "/srv/images")->label = "u:object_r:var_t:s0")
 BREAK(iommu, f->dmar = false; f->iommu_groups = 0; f->boot.n = 0)
 BREAK(iommu_idle, f->iommu_groups = 0; f->boot.n = 0)
 BREAK(iommu_amd, f->dmar = false; f->ivrs = true; f->iommu_groups = 0; f->boot.n = 0)
@@ -234,6 +237,8 @@ static const struct {
     {"clock", NULL, break_clock, W, "nobody keeps it", "timedatectl set-ntp true", W},
     {"clock", NULL, break_year, W, "1970", "timedatectl", W},
     {"clocksource", NULL, break_clocksource, W, "hpet", "tsc", N},
+    {"confinement", NULL, break_confinement, N, "neither AppArmor nor SELinux", "apparmor", N},
+    {"iommu", NULL, break_iommu_deaf, M, "does not use it", "dmesg", N},
     {"iommu", NULL, break_iommu, M, "no DMAR or IVRS", "VT-d", N},
     {"iommu", NULL, break_iommu_idle, M, "offers VT-d", "intel_iommu=on", N},
     {"iommu", NULL, break_iommu_amd, M, "offers AMD-Vi", "amd_iommu=on", N},
@@ -301,6 +306,7 @@ static const struct {
     {"files", "/etc/secret", break_secret_open, W, "everybody may read", "chmod 600 /etc/secret", KS_HEALTH_OK},
     {"directories", "/srv/images", break_pool_closed, M, "may not enter /srv", "setfacl", KS_HEALTH_OK},
     {"directories", "/srv/images", break_pool_file, M, "no directory", "state a directory", KS_HEALTH_OK},
+    {"directories", "/srv/images", break_label, W, "u:object_r:var_t:s0", "semanage fcontext", KS_HEALTH_OK},
     {"directories", "/srv/images", break_pool_full, W, "1MiB free", "make room", KS_HEALTH_OK},
 };
 
@@ -430,6 +436,39 @@ static void guests_without_kvm(void **state)
     assert_int_equal(f->found.counts[KS_HEALTH_MISSING], 0);
 }
 
+/* A nic's VF of a PF that the manifest does not state must be there already. */
+static void vfs_that_nobody_makes(void **state)
+{
+    struct fixture *f = *state;
+    static const char text[] = "version: 1\nhost: lab\n"
+                               "networks: {pool: {forward: hostdev, pf: ens1}}\n"
+                               "guests: {g: {nics: {fast: {vf: {pf: ens1, index: 1}}}}}\n";
+
+    ask(f, text);
+    expect(f, "sriov", "ens1", KS_HEALTH_MISSING, "0 of 7 VFs", "sriov: {ens1: {vfs: 2}}");
+    f->facts.devices.v[0].num_vfs = 2;
+    ask(f, text);
+    expect(f, "sriov", "ens1", KS_HEALTH_OK, "2 of 7 VFs", NULL);
+    break_pf(&f->facts);
+    ask(f, text);
+    expect(f, "sriov", "ens1", KS_HEALTH_MISSING, "no such device", "ip link");
+}
+
+/* A label that libvirt knows, and SELinux that does not enforce, are as good as none. */
+static void labels(void **state)
+{
+    struct fixture *f = *state;
+
+    break_label(&f->facts);
+    path_of(&f->facts, "/srv/images")->label = "system_u:object_r:virt_image_t:s0";
+    ask(f, everything);
+    expect(f, "directories", "/srv/images", KS_HEALTH_OK, NULL, NULL);
+    break_label(&f->facts);
+    f->facts.selinux = false;
+    ask(f, everything);
+    expect(f, "directories", "/srv/images", KS_HEALTH_OK, NULL, NULL);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -442,6 +481,8 @@ int main(void)
         TEST(in_general),
         TEST(unknown_is_not_absent),
         TEST(the_manifest_allows_unsafe_interrupts),
+        TEST(vfs_that_nobody_makes),
+        TEST(labels),
         TEST(guests_without_kvm),
     };
 

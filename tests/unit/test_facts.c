@@ -83,8 +83,12 @@ static void kvm_and_its_device(void **state)
     read_section(f, ks_facts_cpu);
     assert_true(f->facts.kvm_there && f->facts.kvm_opens);
     assert_string_equal(f->facts.nested, "1");
+    assert_false(f->facts.apparmor || f->facts.selinux);
+    tree_put(&f->tree, "sys/module/apparmor/parameters/enabled", "Y\n");
+    tree_put(&f->tree, "sys/fs/selinux/enforce", "1");
     tree_put(&f->tree, "sys/module/kvm_intel/parameters/nested", "N\n");
     read_section(f, ks_facts_cpu);
+    assert_true(f->facts.apparmor && f->facts.selinux);
     assert_string_equal(f->facts.nested, "N");
     assert_int_equal(unlinkat(f->tree.root, "dev/kvm", 0), 0);
     tree_put(&f->tree, "dev/kvm/", "");
