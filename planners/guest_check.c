@@ -249,17 +249,6 @@ static void check_files(struct check *c)
     }
 }
 
-/* What the manifest can say and nothing carries out is refused: silence would pass for consent. */
-static void check_supported(struct check *c)
-{
-    const struct ks_obj *numa = c->guest->numa ? &c->guest->numa->o : NULL;
-
-    if (ks_has(numa, "placement") && c->guest->numa->placement == KS_PLACEMENT_AUTO)
-        (void)ks_report(c->p->findings, KS_E_UNSUPPORTED, ks_at(numa, "placement"),
-                        "guest %s: automatic placement is not carried out yet: state nodes, cells and pinning",
-                        c->guest->o.key);
-}
-
 static void check_seed(struct check *c)
 {
     const char *path = ks_seed_path(c->p->arena, c->p->have->seed_dir, c->guest);
@@ -283,7 +272,6 @@ void ks_guest_check(struct ks_planning *p, const struct ks_guest *want, const st
 {
     struct check c = {.p = p, .guest = want, .seen = seen};
 
-    check_supported(&c);
     check_origins(&c);
     check_disks(&c);
     check_nics(&c);

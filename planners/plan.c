@@ -64,6 +64,8 @@ struct ks_plan *ks_plan_make(struct ks_arena *arena, struct ks_manifest *want, c
     plan->arena = arena;
     plan->host = want->host;
     ks_resolve(&p);
+    if (is_known(have, "guests hugepages"))
+        ks_place_guests(&p);
     for (size_t i = 0; i < KS_COUNT(kinds); i++)
         if (is_known(have, kinds[i].reads))
             kinds[i].plan(&p);

@@ -69,6 +69,12 @@ void ks_resolve(struct ks_planning *p);
 /* The CD-ROM that carries a guest's cloud-init seed joins its disks; one that is no longer wanted goes. */
 void ks_resolve_seeds(struct ks_planning *p);
 
+/*
+ * `placement: auto`: chooses nodes and CPUs, and writes them into the manifest as if they had been stated there.
+ * What a guest has and still fits stays. Who does not fit is a finding, with the arithmetic.
+ */
+void ks_place_guests(struct ks_planning *p);
+
 /* One function a kind; each adds steps and findings. */
 void ks_plan_kernel(struct ks_planning *p);
 void ks_plan_hugepages(struct ks_planning *p);

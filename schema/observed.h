@@ -173,6 +173,7 @@ struct ks_observed {
     struct ks_seen_caps caps;
     struct ks_cpuset cpus;          /* online */
     KS_VEC(struct ks_cpuset) cores; /* the online threads of each core, by the lowest; empty: not told */
+    bool no_numa; /* a kernel without NUMA: the one node is the machine, and memory cannot be bound to it */
     KS_VEC(struct ks_seen_node) nodes;
     KS_VEC(struct ks_seen_hugepages) hugepages;
     KS_VEC(struct ks_seen_guest) guests; /* each list sorted by name with strcmp: find with the functions below */

@@ -44,6 +44,7 @@ int ks_observe_hugepages(struct ks_observing *o, struct ks_observed *ret, struct
     if (ks_host_topology_read(o->root, o->arena, topology, err) < 0)
         return -1;
     ret->cpus = topology->online;
+    ret->no_numa = !topology->numa;
     add_cores(o, topology, ret);
     for (size_t i = 0; i < topology->nodes.n; i++) {
         const struct ks_host_node *node = &topology->nodes.v[i];

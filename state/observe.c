@@ -99,6 +99,17 @@ static bool needs_devices(const struct ks_manifest *want)
     return false;
 }
 
+/* CPUs that any guest is pinned to are not free. */
+static bool places_guests(const struct ks_manifest *want)
+{
+    for (size_t i = 0; i < want->guests.n; i++) {
+        const struct ks_numa *numa = ((const struct ks_guest *)want->guests.v[i])->numa;
+        if (numa && ks_has(&numa->o, "placement") && numa->placement == KS_PLACEMENT_AUTO)
+            return true;
+    }
+    return false;
+}
+
 static bool needs_kernel(const struct ks_manifest *want)
 {
     return want->kernel != NULL;
@@ -242,7 +253,7 @@ int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error 
     if (read_versions(o, ret, err) < 0)
         return -1;
     read_host_name(o, ret);
-    o->all_guests = o->want && needs_devices(o->want);
+    o->all_guests = o->want && (needs_devices(o->want) || places_guests(o->want));
     for (size_t i = 0; i < KS_COUNT(kinds); i++)
         if (is_needed(o, &kinds[i]))
             observe_kind(o, i, ret);
