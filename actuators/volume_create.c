@@ -19,7 +19,7 @@ struct making {
     bool files; /* of a pool in a file system */
     virStorageVolPtr base;
     const char *base_path, *base_format;
-    uint64_t base_size; /* bytes; 0: unknown */
+    uint64_t base_size, base_allocation; /* bytes; 0: unknown */
     struct ks_upload upload;
 };
 
@@ -43,6 +43,7 @@ static const char *show_format(struct making *m, const struct ks_volume *volume)
 static int read_base(struct making *m, struct ks_error *err)
 {
     struct ks_volume *volume = NULL;
+    virStorageVolInfo info;
     ks_auto(ks_freep) char *path = virStorageVolGetPath(m->base);
 
     if (!path)
@@ -52,6 +53,8 @@ static int read_base(struct making *m, struct ks_error *err)
     m->base_path = ks_strdup(m->a->arena, path);
     m->base_format = ks_has(&volume->o, "format") ? show_format(m, volume) : "raw";
     m->base_size = volume->size;
+    if (virStorageVolGetInfo(m->base, &info) == 0)
+        m->base_allocation = info.allocation;
     return 0;
 }
 
@@ -173,13 +176,19 @@ static virStorageVolPtr create_call(struct making *m, const char *xml)
 {
     const bool metadata = preallocation_of(m) != OFF && ks_streq(format_of(m), "qcow2") && m->files;
     const unsigned flags = metadata ? VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA : 0;
+    struct ks_volume_watch watch = {.a = m->a,
+                                    .step = m->step,
+                                    .path = ks_sprintf(m->a->arena, "%s/%s", m->folder, m->name),
+                                    .whole = m->files && m->want->clone ? m->base_allocation : 0};
     virStorageVolPtr volume;
     unsigned tries = 0;
 
+    ks_volume_watch_begin(&watch);
     do
         volume = m->want->clone ? virStorageVolCreateXMLFrom(m->pool, xml, m->base, flags)
                                 : virStorageVolCreateXML(m->pool, xml, flags);
     while (!volume && ks_storage_busy(m->a, &tries));
+    ks_volume_watch_end(&watch);
     return volume;
 }
 

@@ -55,6 +55,42 @@ def test_a_new_value_is_set_and_never_shown(desired, host, keys):
     desired.settled()
 
 
+def test_no_word_of_any_command_holds_a_value(desired, host, keys):
+    """Everything that is printed, logged, kept or handed to a program, whether it goes well or not."""
+    good = {"one": {"type": "iscsi", "value": {"file": str(keys / "word")}},
+            "ceph-libvirt": {"type": "ceph", "value": {"file": str(keys / "ceph")}},
+            "hidden": {"type": "iscsi", "private": True, "value": {"credential": "word"}}}
+    pool = {"type": "rbd", "state": "inactive",
+            "source": {"hosts": ["192.0.2.1"], "name": "p", "auth": {"user": "u", "secret": "ceph-libvirt"}}}
+    env = {"CREDENTIALS_DIRECTORY": str(keys)}
+    said = []
+
+    def run(command, *args):
+        said.append(desired.run(command, *args, env=env))
+
+    desired.want(secrets=good)
+    for command, *args in (["validate"], ["plan"], ["plan", "--json"], ["plan", "--verbose", "--debug"],
+                           ["apply", "--dry-run", "--json"], ["plan", "--out", keys / "saved"],
+                           ["apply", "--debug"], ["apply", "--json"]):
+        run(command, *args)
+        said[-1].ok()
+    host.conn.secretLookupByUsage(ISCSI, "one").setValue(b"else")
+    (keys / "other").write_text(WORD * 5000)  # libvirt refuses one so long
+    bad = {"big": {"type": "iscsi", "value": {"file": str(keys / "other")}},
+           "no-base64": {"type": "ceph", "value": {"file": str(keys / "word")}},
+           "taken": {"type": "volume", "usage": "/a", "value": {"file": str(keys / "word")}},
+           "taken-too": {"type": "volume", "usage": "/a", "value": {"file": str(keys / "word")}}}
+    desired.want(secrets={**good, **bad}, pools={"p": pool})
+    for command, *args in (["plan", "--debug"], ["apply", "--debug"], ["apply", "--json"]):
+        run(command, *args)
+    said.append(host.kvmstate("import", env=env))
+    kept = [p.read_bytes() for p in (host.dir / "state").rglob("*") if p.is_file()] + [(keys / "saved").read_bytes()]
+    everything = b"".join((r.stdout + r.stderr).encode() for r in said) + b"".join(kept)
+    for secret in (WORD.encode(), KEY):
+        for form in (secret, base64.b64encode(secret), secret.hex().encode()):
+            assert form not in everything, form
+
+
 def test_a_value_changed_on_the_host_comes_back(desired, host, keys):
     desired.want(secrets={"one": {"type": "iscsi", "value": {"file": str(keys / "word")}}}).apply()
     host.conn.secretLookupByUsage(ISCSI, "one").setValue(b"else")
