@@ -45,8 +45,10 @@ static void set_routes(struct ks_arena *arena, const struct ks_bridge *want, con
         bool wanted = false;
         for (size_t k = 0; k < want->routes.n; k++)
             wanted = wanted || ks_match(&have->routes, want->routes.v[k]) == have->routes.v[i];
-        if (!wanted)
-            gone[link->n_drop_routes++] = route_of(have->routes.v[i]);
+        if (!wanted) {
+            gone[link->n_drop_routes] = route_of(have->routes.v[i]);
+            gone[link->n_drop_routes++].has_metric = true; /* 0 where none is shown: this one, and no other */
+        }
     }
     link->routes = add;
     link->drop_routes = gone;

@@ -94,6 +94,9 @@ int ks_link_walk_addresses(struct ks_link_run *run, const struct ks_link_want *w
 {
     const size_t before = run->w->log.n;
 
+    /* a link that went down just now has lost its IPv6 addresses */
+    if (want->drop_addresses.n + want->addresses.n > 0 && before > 0 && !run->w->dry_run && ks_link_read(run) < 0)
+        return -1;
     for (size_t i = 0; i < want->drop_addresses.n; i++)
         if (walk_address(run, want->name, want->drop_addresses.v[i], false) < 0)
             return -1;

@@ -106,6 +106,13 @@ static void add_totals(struct ks_text *out, const struct ks_execution *x, enum k
     ks_text_add(out, *separator ? ".\n" : "nothing.\n");
 }
 
+static const char *held_and_blocked(struct ks_arena *arena, const struct ks_plan_counts *c)
+{
+    if (c->held > 0 && c->blocked > 0)
+        return ks_sprintf(arena, "%u held, %u blocked", c->held, c->blocked);
+    return c->held > 0 ? ks_sprintf(arena, "%u held", c->held) : ks_sprintf(arena, "%u blocked", c->blocked);
+}
+
 static void add_verdict(struct ks_text *out, const struct ks_execution *x, const struct ks_plan *after)
 {
     const struct ks_plan_counts c = ks_plan_count(after);
@@ -116,8 +123,8 @@ static void add_verdict(struct ks_text *out, const struct ks_execution *x, const
     else if (after->n == 0)
         ks_text_add(out, "\nVerified: read back and planned again; nothing is left to do.\n");
     else if (c.ready == 0)
-        ks_text_addf(out, "\nVerified: read back and planned again; nothing is left but %u held, %u blocked.\n",
-                     c.held, c.blocked);
+        ks_text_addf(out, "\nVerified: read back and planned again; nothing is left but %s.\n",
+                     held_and_blocked(out->arena, &c));
     else
         ks_text_addf(out, "\nVerified: what was done holds; %u step%s left to do.\n", c.ready,
                      c.ready == 1 ? " is" : "s are");

@@ -158,6 +158,15 @@ const struct ks_obj *ks_match(const struct ks_map *have, const struct ks_obj *wa
     return NULL;
 }
 
+/* What goes by another name on the host is the entry's, unless the manifest says something of that name itself. */
+static const struct ks_obj *match_in(const struct ks_map *want, const struct ks_map *have,
+                                     const struct ks_obj *entry)
+{
+    const struct ks_obj *found = ks_match(have, entry);
+
+    return found && !ks_streq(found->key, entry->key) && ks_map_get(want, found->key) ? NULL : found;
+}
+
 static const char *show_entry(struct ks_arena *arena, const struct ks_obj *entry)
 {
     struct ks_text out = {.arena = arena};
@@ -171,7 +180,7 @@ static const struct ks_obj *find_wanted(const struct ks_map *want, const struct 
                                         const struct ks_obj *entry)
 {
     for (size_t i = 0; i < want->n; i++)
-        if (ks_match(have, want->v[i]) == entry)
+        if (match_in(want, have, want->v[i]) == entry)
             return want->v[i];
     return NULL;
 }
@@ -201,7 +210,7 @@ static void diff_map(const struct walk *w, const struct here *here, const struct
 
     diff_removed(w, here, field, want, have);
     for (size_t i = 0; i < want->n; i++) {
-        const struct ks_obj *entry = want->v[i], *found = ks_match(have, entry);
+        const struct ks_obj *entry = want->v[i], *found = match_in(want, have, entry);
         if (entry->gone)
             continue;
         if (!found) {

@@ -217,7 +217,7 @@ static bool is_without(const struct ks_observing *o, const struct kind *kind, co
         (o->want && kind->needed(o->want)))
         return false;
     for (size_t i = 0; i < KS_COUNT(kind->ids) && o->ledger; i++)
-        if (kind->ids[i])
+        if (kind->ids[i] && made.n == 0)
             ks_ledger_list(o->ledger, kind->ids[i], o->arena, &made);
     return made.n == 0;
 }

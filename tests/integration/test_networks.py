@@ -278,3 +278,16 @@ def test_dry_run_writes_nothing(desired, host):
     with host.api_calls() as calls:
         desired.apply("--dry-run")
     assert calls.writes == [] and host.conn.listAllNetworks() == []
+
+
+def test_a_host_takes_the_address_of_another_and_that_one_a_new_one(desired):
+    """Two entries of the manifest are never taken for one on the host."""
+    network = {"forward": "none", "bridge": "vbr1", "addresses": ["192.168.101.1/24"]}
+
+    def want(**hosts):
+        return desired.want(networks={"n": {**network, "dhcp": {"hosts": {
+            name: {"mac": f"52:54:00:01:00:0{i}", "ip": f"192.168.101.20{i}"} for name, i in hosts.items()}}}})
+
+    want(old=1).apply()
+    want(old=2, new=1).apply("--allow", "network")
+    desired.settled()

@@ -285,11 +285,11 @@ class AnyHost:
         nics = {}
         for key in self.some(["lan", "n_2", "3"], 3) if ends else []:
             kind, end = self.one(*ends)
-            nics[key] = {kind: end, **self.maybe(
-                0.25, model=lambda: self.one("virtio", "e1000e"), mac=self.mac, mtu=lambda: self.one(1400, 1500),
+            nics[key] = {kind: end, "model": self.one("virtio", "virtio", "e1000e"), **self.maybe(
+                0.25, mac=self.mac, mtu=lambda: self.one(1400, 1500),
                 link=lambda: self.one("up", "down"),
                 bandwidth=lambda: self.maybe(0.7, inbound=lambda: {"average": "100kB/s", **self.maybe(
                     peak=lambda: "200kB/s", burst=lambda: "1MB")}, outbound=lambda: {"average": "10kB/s"}))}
-            if nics[key].get("model", "virtio") == "virtio":
+            if nics[key]["model"] == "virtio":
                 nics[key].update(self.maybe(0.2, queues=lambda: self.random.randint(1, 4), driver=lambda: self.one("qemu", "vhost")))
         return nics

@@ -90,6 +90,15 @@ class Host:
             log = self.dir / "log/libvirtd.log"
             raise AssertionError(f"{e}; its log:\n{log.read_text()[-3000:] if log.exists() else '(none)'}") from None
 
+    def kill_libvirtd(self):
+        """Guests and virtlogd stay; start_libvirtd() brings it back."""
+        pid = self.exec("cat", "/run/libvirtd.pid").ok().stdout
+        self.exec("kill", "-KILL", pid).ok()
+
+    def start_libvirtd(self):
+        self.exec("libvirtd", "-d").ok()
+        wait_for("libvirtd answers", self._connect, timeout=60)
+
     def _connect(self):
         try:
             self.conn = libvirt.open(self.uri)
