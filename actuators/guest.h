@@ -62,6 +62,14 @@ int ks_guest_delete(struct ks_acting *a, const struct ks_step *step, enum ks_out
  * nothing else.
  */
 int ks_seed_make(struct ks_acting *a, const struct ks_step *step, bool *ret_made, struct ks_error *err);
+/* Puts the passwords of the guest's graphics servers into a definition. */
+int ks_passwords_write(struct ks_acting *a, const struct ks_guest *want, const xmlDoc *doc, struct ks_error *err);
+/* Gives them to the running guest. */
+int ks_passwords_update(struct ks_acting *a, const struct ks_guest *want, virDomainPtr domain,
+                        struct ks_error *err);
+/* Whether the step has a line for one; `live`: one for the running guest. */
+bool ks_passwords_planned(const struct ks_step *step, bool live);
+
 /* Removes the seeds of a guest that neither its definition nor the running guest names. */
 void ks_seed_sweep(struct ks_acting *a, const char *name);
 

@@ -133,6 +133,11 @@ static int edit_definition(struct ks_acting *a, const struct ks_step *step, virD
             return -1;
         defines = true;
     }
+    if (ks_passwords_planned(step, false)) {
+        if (ks_passwords_write(a, want, d.doc, err) < 0)
+            return -1;
+        defines = true;
+    }
     if (defines && !a->dry_run) {
         ks_tell(a, step, "writing the definition", -1);
         if (remember_pending(a, step, domain, &d.changes, err) < 0 || define(a, d.doc, err) < 0 ||
@@ -152,6 +157,9 @@ int ks_guest_edit(struct ks_acting *a, const struct ks_step *step, enum ks_outco
     if (ks_guest_lookup(a, step->name, &domain, err) < 0 || ks_seed_make(a, step, &changed, err) < 0 ||
         edit_definition(a, step, domain, &changed, err) < 0)
         return -1;
+    if (ks_passwords_planned(step, true) && !a->dry_run && virDomainIsActive(domain) == 1 &&
+        ks_passwords_update(a, (const struct ks_guest *)step->want, domain, err) < 0)
+        return ks_wrap(err, "the definition has it; the running guest does not");
     if (virDomainIsActive(domain) == 1 && ks_guest_edit_live(a, step, domain, &live, err) < 0)
         return ks_wrap(err, "the definition has it; the running guest does not");
     if (live != KS_NOOP)
@@ -178,7 +186,7 @@ int ks_guest_create(struct ks_acting *a, const struct ks_step *step, enum ks_out
     if (ks_virt_errno() != VIR_ERR_NO_DOMAIN)
         return ks_fail_virt(err, "look up guest %s", step->name);
     if (ks_guest_new_xml(want, a->have->caps.kvm, &doc, err) < 0 ||
-        ks_guest_mark_write(xmlDocGetRootElement(doc), &mark, err) < 0)
+        ks_guest_mark_write(xmlDocGetRootElement(doc), &mark, err) < 0 || ks_passwords_write(a, want, doc, err) < 0)
         return -1;
     if (a->dry_run)
         return *ret = KS_WOULD_CHANGE, 0;

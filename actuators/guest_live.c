@@ -4,6 +4,7 @@
  * (guest_tune.c). Detaching is a request that the guest's driver answers in its own time.
  */
 #include "actuators/guest.h"
+#include "schema/xml.h"
 
 enum { AGREE_MS = 20000, BALLOON_MS = 5000, POLL_MS = 100 };
 
@@ -38,19 +39,6 @@ static bool is_entry(const struct ks_change *change)
     return ks_change_row(change)->live == KS_LIVE_ATTACH && (change->op == KS_ADD || change->op == KS_REMOVE);
 }
 
-static int detach(struct live *l, const struct ks_change *change, struct ks_error *err)
-{
-    char *text = change->entry->xml ? ks_xml_text(change->entry->xml) : NULL;
-    int r;
-
-    if (!text)
-        return ks_fail(err, KS_E_BUG, KS_NOWHERE, "%s has no element to detach", change->path);
-    ks_tell(l->a, l->step, ks_sprintf(l->a->arena, "detaching %s", change->path), -1);
-    r = virDomainDetachDeviceFlags(l->domain, text, VIR_DOMAIN_AFFECT_LIVE);
-    xmlFree(text);
-    return r < 0 ? ks_fail_virt(err, "detach %s", change->path) : 0;
-}
-
 /* The element that an addition made in the live document. */
 static xmlNode *added_element(struct live *l, const struct ks_change *change)
 {
@@ -62,22 +50,68 @@ static xmlNode *added_element(struct live *l, const struct ks_change *change)
     return entry ? entry->xml : NULL;
 }
 
+static int attach_node(struct live *l, const struct ks_change *change, xmlNode *node, struct ks_error *err)
+{
+    char *text = ks_xml_text(node);
+    int r;
+
+    ks_tell(l->a, l->step, ks_sprintf(l->a->arena, "attaching %s", change->path), -1);
+    r = virDomainAttachDeviceFlags(l->domain, text, VIR_DOMAIN_AFFECT_LIVE);
+    xmlFree(text);
+    return r < 0 ? ks_fail_virt(err, "attach %s", change->path) : 0;
+}
+
+static int detach_node(struct live *l, const struct ks_change *change, xmlNode *node, struct ks_error *err)
+{
+    char *text = ks_xml_text(node);
+    int r;
+
+    ks_tell(l->a, l->step, ks_sprintf(l->a->arena, "detaching %s", change->path), -1);
+    r = virDomainDetachDeviceFlags(l->domain, text, VIR_DOMAIN_AFFECT_LIVE);
+    xmlFree(text);
+    return r < 0 ? ks_fail_virt(err, "detach %s", change->path) : 0;
+}
+
+static int detach(struct live *l, const struct ks_change *change, struct ks_error *err)
+{
+    if (!change->entry->xml)
+        return ks_fail(err, KS_E_BUG, KS_NOWHERE, "%s has no element to detach", change->path);
+    return detach_node(l, change, change->entry->xml, err);
+}
+
 static int attach(struct live *l, const struct ks_change *change, struct ks_error *err)
 {
     xmlNode *node;
-    char *text;
-    int r;
 
     if (ks_xml_apply(xmlDocGetRootElement(l->d.doc), change, err) < 0)
         return ks_wrap(err, "in %s", change->path);
     node = added_element(l, change);
     if (!node)
         return ks_fail(err, KS_E_BUG, KS_NOWHERE, "%s was added, and is not there", change->path);
-    text = ks_xml_text(node);
-    ks_tell(l->a, l->step, ks_sprintf(l->a->arena, "attaching %s", change->path), -1);
-    r = virDomainAttachDeviceFlags(l->domain, text, VIR_DOMAIN_AFFECT_LIVE);
-    xmlFree(text);
-    return r < 0 ? ks_fail_virt(err, "attach %s", change->path) : 0;
+    return attach_node(l, change, node, err);
+}
+
+static bool is_wanted_there(const struct ks_change *change)
+{
+    return change->op == KS_SET && *(const bool *)ks_member(change->want, change->field);
+}
+
+/* A device that a field says is there or not. */
+static int change_presence(struct live *l, const struct ks_change *change, struct ks_error *err)
+{
+    xmlNode *root = xmlDocGetRootElement(l->d.doc), *node = NULL;
+
+    if (is_wanted_there(change)) {
+        if (ks_xml_apply(root, change, err) < 0)
+            return ks_wrap(err, "in %s", change->path);
+        node = ks_xml_find(root, change->field->xml, NULL);
+        return node ? attach_node(l, change, node, err)
+                    : ks_fail(err, KS_E_BUG, KS_NOWHERE, "%s was added, and is not there", change->path);
+    }
+    while ((node = ks_xml_each(root, change->field->xml, NULL, node)))
+        if (detach_node(l, change, node, err) < 0)
+            return -1;
+    return 0;
 }
 
 static bool is_updated(const struct live *l, const xmlNode *device)
@@ -133,6 +167,8 @@ static int carry_out(struct live *l, const struct ks_change *change, struct ks_e
 
     if (is_entry(change))
         return change->op == KS_REMOVE ? detach(l, change, err) : attach(l, change, err);
+    if (ks_change_row(change)->live == KS_LIVE_PRESENCE)
+        return change_presence(l, change, err);
     if (by_update(change) && device)
         return update(l, change, device, err);
     return ks_guest_tune(l->a, l->domain, change, err);
@@ -169,6 +205,8 @@ static void pick_opaque(struct live *l, const struct ks_changes *config)
 /* What is asked of the guest itself and answered later. */
 static bool is_request(const struct ks_change *change)
 {
+    if (ks_change_row(change)->live == KS_LIVE_PRESENCE)
+        return !is_wanted_there(change);
     return (is_entry(change) && change->op == KS_REMOVE) || ks_change_row(change)->live == KS_LIVE_MEMORY ||
            ks_change_row(change)->live == KS_LIVE_VCPUS;
 }

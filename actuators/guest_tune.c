@@ -124,7 +124,17 @@ static int set_numa(struct ks_acting *a, virDomainPtr domain, const struct ks_ch
     return r < 0 ? ks_fail_virt(err, "set NUMA nodes") : 0;
 }
 
-/* One limit at a time: libvirt keeps those that it is not told of. All of them go when the whole is unset. */
+/* What a limit is to be: as it is stated, else as it is; unset is 0. */
+static unsigned long long limit_of(const struct ks_obj *want, const struct ks_obj *have, const char *key)
+{
+    const struct ks_obj *from = want && ks_stated(want, key) ? want : have;
+
+    if (!from || !ks_has(from, key))
+        return 0;
+    return *(const uint64_t *)ks_member(from, &from->kind->fields[ks_row(from->kind, key)]);
+}
+
+/* All limits at once: of those of bytes, and of those of operations, libvirt takes what it is not told of for 0. */
 static int set_iotune(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change,
                       struct ks_error *err)
 {
@@ -139,7 +149,6 @@ static int set_iotune(struct ks_acting *a, virDomainPtr domain, const struct ks_
         {"write-iops", VIR_DOMAIN_BLOCK_IOTUNE_WRITE_IOPS_SEC},
     };
     const bool whole = change->field->type == KS_OBJECT;
-    const uint64_t value = change->op == KS_UNSET ? 0 : *(const uint64_t *)ks_member(change->want, change->field);
     virTypedParameterPtr params = NULL;
     int n = 0, max = 0, r = 0;
 
@@ -147,8 +156,8 @@ static int set_iotune(struct ks_acting *a, virDomainPtr domain, const struct ks_
     if (!change->owner_want)
         return ks_fail(err, KS_E_BUG, KS_NOWHERE, "limits without a disk");
     for (size_t i = 0; i < KS_COUNT(limits) && r == 0; i++)
-        if (whole || ks_streq(change->field->key, limits[i].key))
-            r = virTypedParamsAddULLong(&params, &n, &max, limits[i].name, value);
+        r = virTypedParamsAddULLong(&params, &n, &max, limits[i].name,
+                                    whole ? 0 : limit_of(change->want, change->have, limits[i].key));
     if (r == 0)
         r = virDomainSetBlockIoTune(domain, change->owner_want->key, params, n, VIR_DOMAIN_AFFECT_LIVE);
     virTypedParamsFree(params, n);
@@ -159,15 +168,20 @@ static int set_iotune(struct ks_acting *a, virDomainPtr domain, const struct ks_
 static int set_lifecycle(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change,
                          struct ks_error *err)
 {
-    const bool crash = ks_streq(change->field->key, "on-crash");
+    static const char *const keys[] = {
+        [VIR_DOMAIN_LIFECYCLE_POWEROFF] = "on-poweroff",
+        [VIR_DOMAIN_LIFECYCLE_REBOOT] = "on-reboot",
+        [VIR_DOMAIN_LIFECYCLE_CRASH] = "on-crash",
+    };
     const bool null = change->op == KS_UNSET;
     const char *to = null ? change->field->fallback : ks_show(a->arena, change->field, change->want);
-    unsigned action = 0;
+    unsigned action = 0, type = 0;
 
     while (action + 1 < change->field->values->n && !ks_streq(change->field->values->names[action], to))
         action++;
-    if (virDomainSetLifecycleAction(domain, crash ? VIR_DOMAIN_LIFECYCLE_CRASH : VIR_DOMAIN_LIFECYCLE_REBOOT,
-                                    action, VIR_DOMAIN_AFFECT_LIVE) < 0)
+    while (type + 1 < KS_COUNT(keys) && !ks_streq(change->field->key, keys[type]))
+        type++;
+    if (virDomainSetLifecycleAction(domain, type, action, VIR_DOMAIN_AFFECT_LIVE) < 0)
         return ks_fail_virt(err, "set %s", change->field->key);
     return 0;
 }

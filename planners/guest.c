@@ -94,6 +94,35 @@ static void plan_flags(struct job *j)
     ks_thing_protect(&j->t, j->want->protect);
 }
 
+static bool lists(const struct ks_strings *paths, const char *path)
+{
+    for (size_t i = 0; i < paths->n; i++)
+        if (ks_streq(paths->v[i], path))
+            return true;
+    return false;
+}
+
+/* A password is never shown: the plan says that it is another one. */
+static void plan_passwords(struct job *j)
+{
+    static const char *const paths[] = {"graphics.vnc.password", "graphics.spice.password"};
+
+    for (size_t i = 0; i < KS_COUNT(paths); i++) {
+        const bool live = lists(&j->seen->live_passwords, paths[i]);
+        const bool define = lists(&j->seen->passwords, paths[i]);
+        if (live || define) {
+            struct ks_step *s = ks_thing_main(&j->t);
+            ks_step_add(j->t.p, s, paths[i], NULL, "(secret)", live ? KS_LIVE : KS_SAFE)->live = live;
+            s->restart_only = false;
+        }
+        if (lists(&j->seen->pending_passwords, paths[i])) {
+            struct ks_step *s = ks_thing_restart(&j->t);
+            (void)ks_step_add(j->t.p, s, paths[i], NULL, "(secret)", KS_RESTART);
+            s->pending = s->pending && !define;
+        }
+    }
+}
+
 /* An image that somebody took away is made again. */
 static void plan_seed(struct job *j)
 {
@@ -209,6 +238,7 @@ static void plan_existing(struct job *j)
     ks_thing_changes(&j->t);
     pending_changes(j);
     plan_flags(j);
+    plan_passwords(j);
     plan_seed(j);
     plan_state(j);
     ks_thing_adopt(&j->t);

@@ -123,10 +123,30 @@ static void check_origins(struct check *c)
         check_origin(c, c->guest->nics.v[i], have ? &have->nics : NULL, nic_keys, KS_COUNT(nic_keys));
 }
 
+/* A drive of which only the medium can be taken out. */
+static void check_media(struct check *c, const struct ks_disk *disk)
+{
+    static const char *const keys[] = {"volume", "file", "block", "rbd"};
+    const struct ks_guest *have = c->seen ? c->seen->config : NULL;
+    const struct ks_disk *there = (const struct ks_disk *)(have ? ks_match(&have->disks, &disk->o) : NULL);
+    const unsigned device = ks_has(&disk->o, "device") ? disk->device : there ? there->device : KS_DISK_DISK;
+    bool nulled = false;
+
+    for (size_t i = 0; i < KS_COUNT(keys); i++) {
+        if (ks_has(&disk->o, keys[i]))
+            return;
+        nulled = nulled || ks_stated(&disk->o, keys[i]);
+    }
+    if (nulled && device != KS_DISK_CDROM && device != KS_DISK_FLOPPY)
+        complain(c, &disk->o, NULL, "disk %s: only a CD-ROM or a floppy drive can be without a medium",
+                 disk->o.key);
+}
+
 static void check_disks(struct check *c)
 {
     for (size_t i = 0; i < c->guest->disks.n; i++) {
         const struct ks_disk *disk = (const struct ks_disk *)c->guest->disks.v[i];
+        check_media(c, disk);
         if (ks_has(&disk->o, "volume"))
             check_volume(c, disk);
         if (ks_has(&disk->o, "file") && is_file_missing(c->p->have, disk->file))
@@ -142,10 +162,51 @@ static bool is_absent(struct ks_planning *p, const struct ks_obj *obj)
            ks_streq(ks_show(p->arena, &obj->kind->fields[ks_row(obj->kind, "state")], obj), "absent");
 }
 
+enum { VLAN_ON_BRIDGES = 11000000 }; /* libvirt 11.0.0 tags a nic's traffic on a Linux bridge */
+
+/* What the nic is plugged into, in words, where libvirt puts no VLAN on it; else NULL. */
+static const char *without_vlans(struct check *c, const struct ks_nic *nic)
+{
+    const struct ks_seen_network *seen = nic->network ? ks_seen_network(c->p->have, nic->network) : NULL;
+    const struct ks_network *network =
+        (const struct ks_network *)(nic->network ? ks_map_get(&c->p->want->networks, nic->network) : NULL);
+    const struct ks_seen_link *link = nic->bridge ? ks_seen_link(c->p->have, nic->bridge) : NULL;
+
+    if (c->p->have->libvirt_version >= VLAN_ON_BRIDGES)
+        return NULL;
+    if (ks_has(&nic->o, "bridge")) /* Open vSwitch's own are links of another kind */
+        return !link || ks_streq(link->kind, "bridge") || ks_seen_bridge(c->p->have, nic->bridge) ? "a Linux bridge"
+                                                                                                  : NULL;
+    if (!network && seen)
+        network = seen->config;
+    return network && ks_forward_has_own_bridge(network->forward) ? "a network with a bridge of libvirt's" : NULL;
+}
+
+static void check_vlan(struct check *c, const struct ks_nic *nic)
+{
+    const struct ks_guest *have = c->seen ? c->seen->config : NULL;
+    const struct ks_nic *there = (const struct ks_nic *)(have ? ks_match(&have->nics, &nic->o) : NULL);
+    struct ks_nic plugged = *nic;
+    const char *what;
+
+    if (!ks_has(&nic->o, "vlan") || nic->vlan == 0)
+        return;
+    if (there && !ks_has(&nic->o, "bridge") && !ks_has(&nic->o, "network") && !ks_has(&nic->o, "vf"))
+        plugged = *there;
+    what = without_vlans(c, &plugged);
+    if (what)
+        complain(
+            c, &nic->o, "vlan",
+            "nic %s: this libvirt puts no VLAN on %s: it takes libvirt 11, Open vSwitch, a VF, or a bridge of its "
+            "own for the VLAN",
+            nic->o.key, what);
+}
+
 static void check_nics(struct check *c)
 {
     for (size_t i = 0; i < c->guest->nics.n; i++) {
         const struct ks_nic *nic = (const struct ks_nic *)c->guest->nics.v[i];
+        check_vlan(c, nic);
         if (ks_has(&nic->o, "bridge")) {
             const struct ks_obj *bridge = ks_map_get(&c->p->want->bridges, nic->bridge);
             const struct ks_seen_link *link = ks_seen_link(c->p->have, nic->bridge);
@@ -202,10 +263,23 @@ static void check_nodes(struct check *c, const struct ks_obj *obj, const char *k
     }
 }
 
+/* libvirt takes no mode without the nodes that it is for. */
+static void check_numa_mode(struct check *c)
+{
+    const struct ks_guest *have = c->seen ? c->seen->config : NULL;
+    const struct ks_obj *numa = &c->guest->numa->o;
+    const bool there = have && have->numa && ks_has(&have->numa->o, "nodes");
+
+    if (ks_has(numa, "mode") && !ks_has(numa, "placement") && !ks_has(numa, "nodes") &&
+        (!there || ks_stated(numa, "nodes")))
+        complain(c, numa, "mode", "numa: mode says how memory comes from nodes, and needs nodes");
+}
+
 static void check_numa(struct check *c)
 {
     if (!c->guest->numa)
         return;
+    check_numa_mode(c);
     if (ks_has(&c->guest->numa->o, "nodes"))
         check_nodes(c, &c->guest->numa->o, "nodes", &c->guest->numa->nodes);
     for (size_t i = 0; i < c->guest->numa->cells.n; i++) {
@@ -249,6 +323,12 @@ static void check_files(struct check *c)
     }
 }
 
+static void check_passwords(struct check *c)
+{
+    if (c->seen && c->seen->password_problem)
+        complain(c, &c->guest->o, "graphics", "%s", c->seen->password_problem);
+}
+
 static void check_seed(struct check *c)
 {
     const char *path = ks_seed_path(c->p->arena, c->p->have->seed_dir, c->guest);
@@ -280,5 +360,6 @@ void ks_guest_check(struct ks_planning *p, const struct ks_guest *want, const st
     check_machine(&c);
     check_files(&c);
     check_seed(&c);
+    check_passwords(&c);
     check_firmware(&c);
 }

@@ -82,7 +82,7 @@ static void config_change(struct ks_thing *t, const struct ks_change *change, co
     const bool opaque = ks_change_row(change)->flags & KS_F_OPAQUE;
     /* What runs with it already is not touched by writing it down. */
     const bool differs = running && (live || opaque);
-    const enum ks_impact impact = running && !differs ? KS_SAFE : ks_change_impact(change, running);
+    const enum ks_impact impact = running && !differs ? KS_SAFE : ks_change_impact(live ? live : change, running);
     const bool restarts = running && impact == t->restart_impact;
     struct ks_step *s = ks_thing_main(t);
     const enum ks_impact before = s->impact;

@@ -4,6 +4,7 @@
 #include "schema/xml.h"
 
 enum { CUSTOM, HOST_MODEL, HOST_PASSTHROUGH, MAXIMUM };
+enum { CHECK_FULL = 2 };
 
 static int mode_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *obj, struct ks_error *err)
 {
@@ -29,6 +30,34 @@ static int mode_write(xmlNode *node, const struct ks_field *field, const struct 
 }
 
 const struct ks_codec ks_cpu_mode_codec = {.write = mode_write};
+
+/* libvirt gives a guest without a CPU the one that QEMU would, and writes it down: qemu64, custom. */
+static bool is_default_model(const struct ks_field *field, const struct ks_obj *have)
+{
+    const struct ks_cpu *cpu = (const struct ks_cpu *)have;
+
+    (void)field;
+    return cpu->mode == CUSTOM && (!cpu->model || ks_streq(cpu->model, "qemu64"));
+}
+
+/* It writes how it checks a CPU as well: none or partial, by the model; full is another's choice. */
+static bool is_default_check(const struct ks_field *field, const struct ks_obj *have)
+{
+    (void)field;
+    return ((const struct ks_cpu *)have)->check != CHECK_FULL;
+}
+
+static bool is_default_cpu(const struct ks_field *field, const struct ks_obj *have)
+{
+    const struct ks_cpu *cpu = ((const struct ks_guest *)have)->cpu;
+
+    return cpu && is_default_model(field, &cpu->o) && is_default_check(field, &cpu->o) && cpu->features.n == 0 &&
+           (!cpu->topology || !ks_stated(&cpu->o, "topology"));
+}
+
+const struct ks_codec ks_cpu_codec = {.is_unset = is_default_cpu};
+const struct ks_codec ks_cpu_model_codec = {.is_unset = is_default_model};
+const struct ks_codec ks_cpu_check_codec = {.is_unset = is_default_check};
 
 /* ---- host nodes --------------------------------------------------------------------------------------------- */
 

@@ -565,6 +565,14 @@ static void scsi_read(struct ks_arena *arena, xmlNode *node, const struct ks_fie
     ks_xml_mark(obj, field);
 }
 
+static void channels_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
+{
+    (void)arena;
+    *(bool *)ks_member(obj, field) = has_controller(node, "type", "virtio-serial");
+    ks_xml_mark(obj, field);
+}
+
+const struct ks_codec ks_channels_codec = {.read = channels_read};
 const struct ks_codec ks_free_ports_codec = {.read = free_ports_read};
 const struct ks_codec ks_pcie_codec = {.read = pcie_read};
 const struct ks_codec ks_scsi_codec = {.read = scsi_read};

@@ -151,6 +151,19 @@ static const char *default_format(const struct ks_disk *want)
     return ends_with(want->volume ? want->volume : want->file, ".qcow2") ? "qcow2" : "raw";
 }
 
+/* libvirt's own choice for a SCSI disk is a controller that few guests have a driver for. */
+static void add_scsi_controller(xmlNode *disk)
+{
+    xmlNode *devices = ks_xml_child(ks_xml_top(disk), "devices"), *controller;
+
+    if (!devices || ks_xml_find(ks_xml_top(disk), "devices/controller[@type='scsi']", NULL))
+        return;
+    controller = ks_xml_add(devices, "controller");
+    ks_xml_set_attr(controller, "type", "scsi");
+    ks_xml_set_attr(controller, "index", "0");
+    ks_xml_set_attr(controller, "model", "virtio-scsi");
+}
+
 /* Of a disk that is being made. libvirt would guess the bus by the target, and make every sdX scsi. */
 static void write_defaults(xmlNode *node, const struct ks_disk *want)
 {
@@ -159,6 +172,8 @@ static void write_defaults(xmlNode *node, const struct ks_disk *want)
 
     if (want->o.key && !ks_has(&want->o, "bus") && target && !ks_xml_attr(target, "bus"))
         ks_xml_set_attr(target, "bus", buses[default_bus(want)]);
+    if (target && ks_streq(ks_xml_attr(target, "bus"), "scsi"))
+        add_scsi_controller(node);
     if (ks_xml_child(node, "driver") || ks_xml_child(node, "source"))
         return;
     driver = ks_xml_add(node, "driver");
@@ -367,6 +382,8 @@ static int bus_write(xmlNode *node, const struct ks_field *field, const struct k
     if (address && !ks_streq(ks_xml_attr(target, "bus"), bus))
         ks_xml_remove(address, node);
     ks_xml_set_attr(target, "bus", bus);
+    if (ks_streq(bus, "scsi"))
+        add_scsi_controller(node);
     return 0;
 }
 

@@ -142,6 +142,8 @@ static void diff_null(const struct walk *w, const struct here *here, unsigned i)
         return;
     if (field->codec && field->codec->same && field->codec->same(field, here->place->want, have))
         return;
+    if (field->codec && field->codec->is_unset && field->codec->is_unset(field, have))
+        return;
     change = add(w, here, field, KS_UNSET, field_path(w, here, field));
     change->from = show_have(w->arena, field, i, have, have);
 }

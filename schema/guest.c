@@ -107,13 +107,74 @@ static bool bus_is_hot(const struct ks_disk *disk, const struct ks_guest *guest)
     return bus == KS_BUS_VIRTIO || bus == KS_BUS_USB;
 }
 
+static bool takes_port(const struct ks_obj *entry, const struct ks_guest *have)
+{
+    const struct ks_disk *disk = (const struct ks_disk *)entry;
+
+    if (entry->kind != &ks_disk_kind)
+        return true;
+    return bus_is_hot(disk, have) && (ks_has(&disk->o, "bus") ? disk->bus == KS_BUS_VIRTIO : *disk->o.key == 'v');
+}
+
+/*
+ * A device that comes while a PCIe machine runs needs a free port. Those that the plan adds before it, in the order
+ * of the tables, have theirs already; what goes frees its port only when the guest has agreed.
+ */
+static bool has_port(const struct ks_guest *want, const struct ks_guest *have, const struct ks_obj *entry)
+{
+    const struct {
+        const struct ks_map *want, *have;
+    } maps[] = {{&want->disks, &have->disks}, {&want->nics, &have->nics}, {&want->devices, &have->devices}};
+    uint64_t used = 0;
+
+    if (!have->pcie || (entry && !takes_port(entry, have)))
+        return true;
+    for (size_t m = 0; m < KS_COUNT(maps); m++)
+        for (size_t i = 0; i < maps[m].want->n; i++) {
+            const struct ks_obj *other = maps[m].want->v[i];
+            if (other == entry)
+                return used < have->free_ports;
+            used += !other->gone && takes_port(other, have) && !ks_match(maps[m].have, other);
+        }
+    return used < have->free_ports; /* what stands behind the maps */
+}
+
+static enum ks_impact attach_impact(const struct ks_change *change, bool running, enum ks_impact otherwise)
+{
+    if (!running || change->op != KS_ADD || !change->have)
+        return otherwise;
+    return has_port((const struct ks_guest *)change->want, (const struct ks_guest *)change->have, change->entry)
+               ? otherwise
+               : KS_RESTART;
+}
+
+/* Unset, the image is libvirt's choice at the next start; what runs cannot be told from such a choice. */
+static enum ks_impact secure_boot_impact(const struct ks_change *change, bool running, enum ks_impact otherwise)
+{
+    (void)running;
+    return change->op == KS_UNSET ? KS_SAFE : otherwise;
+}
+
+/* A generator comes by a port, an agent's channel by the controller of such channels; either goes at any time. */
+static enum ks_impact presence_impact(const struct ks_change *change, bool running, enum ks_impact otherwise)
+{
+    const struct ks_guest *want = (const struct ks_guest *)change->want,
+                          *have = (const struct ks_guest *)change->have;
+    const bool agent = ks_streq(change->field->key, "agent");
+
+    if (!running || !have || change->op == KS_UNSET || !*(const bool *)ks_member(change->want, change->field))
+        return otherwise;
+    return (agent ? have->channels : has_port(want, have, NULL)) ? otherwise : KS_RESTART;
+}
+
 /* IDE, SATA and floppy controllers cannot plug a drive while the machine runs; only change its medium. */
 static enum ks_impact disks_impact(const struct ks_change *change, bool running, enum ks_impact otherwise)
 {
     if (!running || !change->entry || !change->have)
         return otherwise;
-    return bus_is_hot((const struct ks_disk *)change->entry, (const struct ks_guest *)change->have) ? KS_LIVE
-                                                                                                    : KS_RESTART;
+    if (!bus_is_hot((const struct ks_disk *)change->entry, (const struct ks_guest *)change->have))
+        return KS_RESTART;
+    return attach_impact(change, running, otherwise);
 }
 
 /* clang-format off */
@@ -158,7 +219,7 @@ static const struct ks_field rows[] = {
     KS_ROW_MAP(struct ks_guest, hugepages, "hugepages", &ks_hugepage_kind, RESTART, .flags = KS_F_SCALAR_KEY,
         .check_key = check_page_size, .codec = &ks_hugepages_codec,
         .doc = "Memory from huge pages of this size; by size, the guest NUMA cells that it is for."),
-    KS_ROW_OBJECT(struct ks_guest, cpu, struct ks_cpu, "cpu", &ks_cpu_kind, RESTART,
+    KS_ROW_OBJECT(struct ks_guest, cpu, struct ks_cpu, "cpu", &ks_cpu_kind, RESTART, .codec = &ks_cpu_codec,
         .doc = "The CPU that the guest sees."),
     KS_ROW_OBJECT(struct ks_guest, numa, struct ks_numa, "numa", &ks_numa_kind, RESTART,
         .doc = "Host NUMA nodes for its memory, and the NUMA cells that the guest sees."),
@@ -169,7 +230,7 @@ static const struct ks_field rows[] = {
     KS_ROW_ENUM(struct ks_guest, firmware, "firmware", &firmwares, RESTART, .fallback = "bios",
         .codec = &ks_firmware_codec,
         .doc = "bios, or efi: libvirt chooses the image; images named in the domain itself are left as they are."),
-    KS_ROW_BOOL(struct ks_guest, secure_boot, "secure-boot", RESTART, .fallback = "false",
+    KS_ROW_BOOL(struct ks_guest, secure_boot, "secure-boot", RESTART, .fallback = "false", .impact = secure_boot_impact,
         .codec = &ks_secure_boot_codec, .doc = "EFI firmware with Secure Boot."),
     KS_ROW_OBJECT(struct ks_guest, direct_kernel, struct ks_direct_kernel, "direct-kernel", &ks_direct_kernel_kind,
         RESTART, .doc = "A kernel of the host that is booted in place of a device."),
@@ -179,10 +240,12 @@ static const struct ks_field rows[] = {
     KS_ROW_MAP(struct ks_guest, disks, "disks", &ks_disk_kind, LIVE(KS_LIVE_ATTACH), .impact = disks_impact,
         .check_key = ks_check_target, .xml = "devices/disk", .xml_create = "<disk type='file' device='disk'/>",
         .doc = "Drives, by target. virtio, usb and (with a SCSI controller) scsi ones come and go while it runs."),
-    KS_ROW_MAP(struct ks_guest, nics, "nics", &ks_nic_kind, LIVE(KS_LIVE_ATTACH), .check_key = ks_check_key,
+    KS_ROW_MAP(struct ks_guest, nics, "nics", &ks_nic_kind, LIVE(KS_LIVE_ATTACH), .impact = attach_impact,
+        .check_key = ks_check_key,
         .xml = "devices/interface", .xml_create = "<interface type='bridge'/>",
         .doc = "Network interfaces, by a name of your choice."),
     KS_ROW_MAP(struct ks_guest, devices, "devices", &ks_pci_device_kind, LIVE(KS_LIVE_ATTACH),
+        .impact = attach_impact,
         .check_key = ks_check_key, .xml = "devices/hostdev[@type='pci']",
         .xml_create = "<hostdev mode='subsystem' type='pci' managed='yes'/>",
         .doc = "Whole PCI devices of the host."),
@@ -199,11 +262,11 @@ static const struct ks_field rows[] = {
         .doc = "The first graphics card."),
     KS_ROW_BOOL(struct ks_guest, serial, "serial", RESTART, .fallback = "false", .codec = &ks_serial_codec,
         .doc = "A serial port, with the console on it."),
-    KS_ROW_BOOL(struct ks_guest, agent, "agent", RESTART, .flags = KS_F_PRESENCE, .fallback = "false",
+    KS_ROW_BOOL(struct ks_guest, agent, "agent", LIVE(KS_LIVE_PRESENCE), .flags = KS_F_PRESENCE, .impact = presence_impact, .fallback = "false",
         .xml = "devices/channel[target/@name='org.qemu.guest_agent.0']",
         .xml_create = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>",
-        .doc = "A channel for qemu-guest-agent."),
-    KS_ROW_BOOL(struct ks_guest, rng, "rng", RESTART, .flags = KS_F_PRESENCE, .fallback = "false",
+        .doc = "A channel for qemu-guest-agent; it comes while the guest runs where that has a virtio-serial controller."),
+    KS_ROW_BOOL(struct ks_guest, rng, "rng", LIVE(KS_LIVE_PRESENCE), .flags = KS_F_PRESENCE, .impact = presence_impact, .fallback = "false",
         .xml = "devices/rng",
         .xml_create = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
         .doc = "A virtio random number generator, fed by the host."),
@@ -222,7 +285,7 @@ static const struct ks_field rows[] = {
                "that kvmstate made goes."),
     KS_ROW_OBJECT(struct ks_guest, shutdown, struct ks_shutdown, "shutdown", &ks_shutdown_kind, POLICY,
         .doc = "How it is stopped."),
-    KS_ROW_ENUM(struct ks_guest, on_poweroff, "on-poweroff", &lifecycles, RESTART, .fallback = "destroy",
+    KS_ROW_ENUM(struct ks_guest, on_poweroff, "on-poweroff", &lifecycles, LIVE(KS_LIVE_LIFECYCLE), .fallback = "destroy",
         .xml = "on_poweroff", .doc = "What happens when the guest powers itself off."),
     KS_ROW_ENUM(struct ks_guest, on_reboot, "on-reboot", &lifecycles, LIVE(KS_LIVE_LIFECYCLE), .fallback = "restart",
         .xml = "on_reboot", .doc = "What happens when the guest reboots."),
@@ -238,6 +301,7 @@ static const struct ks_field rows[] = {
     KS_ROW_UINT(struct ks_guest, free_ports, "free-ports", .flags = KS_F_HIDDEN, .codec = &ks_free_ports_codec),
     KS_ROW_BOOL(struct ks_guest, pcie, "pcie", .flags = KS_F_HIDDEN, .codec = &ks_pcie_codec),
     KS_ROW_BOOL(struct ks_guest, scsi, "scsi", .flags = KS_F_HIDDEN, .codec = &ks_scsi_codec),
+    KS_ROW_BOOL(struct ks_guest, channels, "channels", .flags = KS_F_HIDDEN, .codec = &ks_channels_codec),
 };
 /* clang-format on */
 

@@ -17,7 +17,8 @@ extern const struct ks_kind ks_graphics_kind, ks_watchdog_kind, ks_cloud_init_ki
 extern const struct ks_codec ks_memory_codec, ks_max_memory_codec, ks_vcpus_codec, ks_max_vcpus_codec,
     ks_min_vcpus_codec, ks_iothreads_codec, ks_hugepages_codec;
 /* codec_cpu.c */
-extern const struct ks_codec ks_cpu_mode_codec, ks_nodes_codec, ks_clock_codec;
+extern const struct ks_codec ks_cpu_codec, ks_cpu_mode_codec, ks_cpu_model_codec, ks_cpu_check_codec,
+    ks_nodes_codec, ks_clock_codec;
 /* codec_boot.c: machine, firmware, boot order, kernel */
 extern const struct ks_codec ks_machine_codec, ks_firmware_codec, ks_secure_boot_codec, ks_boot_codec;
 /* codec_disk.c */
@@ -28,7 +29,7 @@ extern const struct ks_codec ks_nic_source_codec, ks_nic_source_facts_codec, ks_
 /* codec_device.c */
 extern const struct ks_codec ks_pci_codec, ks_serial_codec, ks_tpm_codec, ks_watchdog_codec, ks_video_codec,
     ks_listen_codec, ks_port_codec, ks_virtiofs_codec, ks_ports_codec, ks_free_ports_codec, ks_pcie_codec,
-    ks_scsi_codec;
+    ks_scsi_codec, ks_channels_codec;
 /* codec_xml.c: fragments */
 extern const struct ks_codec ks_fragments_codec;
 const char *ks_check_fragments(struct ks_arena *arena, const char **text);

@@ -70,8 +70,9 @@ static const struct ks_field cpu_rows[] = {
         .doc = "custom, by model; the host's own CPU, as a model or passed through; or the maximum "
                                "that QEMU can."),
     KS_ROW_STRING(struct ks_cpu, model, "model", RESTART, .flags = KS_F_OPAQUE, .check = ks_check_name,
-        .xml = "cpu/model", .xml_create = "<model fallback='forbid'/>", .doc = "The model, for mode custom."),
+        .xml = "cpu/model", .codec = &ks_cpu_model_codec, .xml_create = "<model fallback='forbid'/>", .doc = "The model, for mode custom."),
     KS_ROW_ENUM(struct ks_cpu, check, "check", &checks, RESTART, .flags = KS_F_OPAQUE, .xml = "cpu/@check",
+        .codec = &ks_cpu_check_codec,
         .doc = "How closely the host must be able to give what is asked for."),
     KS_ROW_BOOL(struct ks_cpu, migratable, "migratable", RESTART, .flags = KS_F_OPAQUE, .values = &ks_on_off,
         .fallback = "true", .xml = "cpu/@migratable", .doc = "Leaves out features that keep it from migrating."),
@@ -149,8 +150,19 @@ static void validate_numa(const struct ks_obj *obj, struct ks_findings *f)
 
 const struct ks_kind ks_cpu_kind = KS_KIND(struct ks_cpu, cpu_rows, .name = "cpu",
                                            .doc = "The CPU that the guest sees.", .validate = validate_cpu);
+static void validate_cell(const struct ks_obj *obj, struct ks_findings *f)
+{
+    static const char *const keys[] = {"cpus", "memory"};
+
+    for (size_t i = 0; i < KS_COUNT(keys); i++)
+        if (ks_stated(obj, keys[i]) && !ks_has(obj, keys[i]))
+            (void)ks_report(f, KS_E_INVALID, ks_at(obj, keys[i]),
+                            "cell %s: a cell has %s; null is for the cell itself", obj->key, keys[i]);
+}
+
 const struct ks_kind ks_cell_kind =
-    KS_KIND(struct ks_cell, cell_rows, .name = "cell", .doc = "A NUMA cell of the guest.", .xml_key = "@id");
+    KS_KIND(struct ks_cell, cell_rows, .name = "cell", .doc = "A NUMA cell of the guest.", .xml_key = "@id",
+            .validate = validate_cell);
 const struct ks_kind ks_numa_kind =
     KS_KIND(struct ks_numa, numa_rows, .name = "numa", .doc = "NUMA of a guest.", .validate = validate_numa);
 const struct ks_kind ks_vcpu_pin_kind =

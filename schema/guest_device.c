@@ -92,7 +92,7 @@ static const struct ks_field password_rows[] = {
         .doc = "A systemd credential that holds it."),
 };
 static const struct ks_kind password_kind = KS_KIND(struct ks_secret_ref, password_rows, .name = "password",
-    .doc = "Where a password is; never the password.");
+    .doc = "Where a password is; never the password. A newline at its end does not count; VNC knows 8 characters.");
 
 static const struct ks_field server_rows[] = {
     KS_ROW_STRING(struct ks_graphics_server, listen, "listen", RESTART, .codec = &ks_listen_codec,
@@ -197,6 +197,18 @@ static const char *make_pci_key(struct ks_arena *arena, const struct ks_obj *hav
 const struct ks_kind ks_pci_device_kind =
     KS_KIND(struct ks_pci_device, pci_rows, .name = "device", .doc = "A PCI device of the host.",
             .shorthand = "pci", .xml_alias = "alias/@name", .same = same_pci, .make_key = make_pci_key);
+static void validate_filesystem(const struct ks_obj *obj, struct ks_findings *f)
+{
+    const struct ks_filesystem *fs = (const struct ks_filesystem *)obj;
+
+    if (ks_stated(obj, "source") && !ks_has(obj, "source"))
+        (void)ks_report(f, KS_E_INVALID, ks_at(obj, "source"), "filesystem %s: it shares a directory; null is none",
+                        obj->key);
+    if (ks_has(obj, "driver") && fs->driver == 1 && ks_has(obj, "access-mode") && fs->access_mode != 0)
+        (void)ks_report(f, KS_E_CONFLICT, ks_at(obj, "access-mode"),
+                        "filesystem %s: virtiofs knows passthrough alone", obj->key);
+}
+
 const struct ks_kind ks_filesystem_kind =
-    KS_KIND(struct ks_filesystem, filesystem_rows, .name = "filesystem",
+    KS_KIND(struct ks_filesystem, filesystem_rows, .name = "filesystem", .validate = validate_filesystem,
             .doc = "A directory shared with the guest.", .xml_key = "target/@dir");

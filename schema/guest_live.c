@@ -29,8 +29,23 @@ static bool awaits_balloon(const struct ks_change *live)
            have->memory == have->max_memory && want->memory < have->max_memory;
 }
 
+/* What the manifest leaves to libvirt, libvirt has chosen: the image of the firmware, the address, the CPU. */
+static bool is_libvirts_choice(const struct ks_change *live)
+{
+    const struct ks_guest *have = (const struct ks_guest *)live->have;
+
+    if (live->op != KS_UNSET)
+        return false;
+    if (ks_streq(live->field->key, "listen"))
+        return ks_streq(((const struct ks_graphics_server *)live->have)->listen, "127.0.0.1");
+    return ks_streq(live->path, "secure-boot") ||
+           (ks_streq(live->path, "cpu") && have->cpu->mode == 0 && ks_streq(have->cpu->model, "qemu64"));
+}
+
 bool ks_live_is_settled(const struct ks_change *live, const struct ks_cpuset *online)
 {
+    if (is_libvirts_choice(live))
+        return true;
     switch (ks_change_row(live)->live) {
     case KS_LIVE_VCPU_PIN:
     case KS_LIVE_IOTHREAD_PIN:

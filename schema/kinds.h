@@ -254,6 +254,7 @@ struct ks_guest {
     uint64_t free_ports;        /* PCIe root ports with nothing behind them; i440fx has none and needs none */
     bool pcie;                  /* devices that come while it runs need a free port */
     bool scsi;                  /* has a SCSI controller: a scsi disk can be attached while it runs */
+    bool channels;              /* has a virtio-serial controller: so can an agent's channel */
 };
 /*
  * true for a difference between what is wanted and a running guest's XML that asks for nothing once its definition

@@ -20,9 +20,13 @@ struct ks_seen_guest {
     bool owned;   /* carries the mark in its metadata */
     bool protect; /* the mark says so, also when the manifest no longer does */
     bool crashed, managed_save;
-    bool has_nvram;                /* its definition names a variable store */
-    const struct ks_guest *config; /* from the inactive XML */
-    const struct ks_guest *live;   /* from the live XML, or NULL when it does not run */
+    bool has_nvram;                      /* its definition names a variable store */
+    const struct ks_guest *config;       /* from the inactive XML */
+    const struct ks_guest *live;         /* from the live XML, or NULL when it does not run */
+    struct ks_strings passwords;         /* fields of its definition whose password is not the manifest's */
+    struct ks_strings live_passwords;    /* the same of the running guest, which takes another */
+    struct ks_strings pending_passwords; /* the same where it takes it only when it is started */
+    const char *password_problem;        /* why a password cannot be had, or NULL */
     const char *pending; /* from the ledger: fields changed since it was started that its live XML cannot show */
     uint64_t hash;       /* of its XML, state and autostart */
 };

@@ -128,6 +128,7 @@ enum ks_live {
     KS_LIVE_IOTHREADS,    /* virDomainAddIOThread, virDomainDelIOThread */
     KS_LIVE_DEVICE,       /* virDomainUpdateDeviceFlags of the whole device element */
     KS_LIVE_ATTACH,       /* virDomainAttachDeviceFlags, virDomainDetachDeviceFlags: the map entry comes or goes */
+    KS_LIVE_PRESENCE,     /* KS_F_PRESENCE: attach or detach the element that stands for true */
     KS_LIVE_MEDIA,        /* a removable medium: virDomainUpdateDeviceFlags, with force when the tray is locked */
     KS_LIVE_BANDWIDTH,    /* virDomainSetInterfaceParameters */
     KS_LIVE_METADATA,     /* virDomainSetMetadata: title, description */
@@ -157,6 +158,9 @@ struct ks_codec {
      * `have` may lack this member, or be NULL.
      */
     bool (*same)(const struct ks_field *field, const struct ks_obj *want, const struct ks_obj *have);
+    /* NULL: by the row's fallback. What the host has is what libvirt fills in where nothing is said: null is met.
+     */
+    bool (*is_unset)(const struct ks_field *field, const struct ks_obj *have);
     /* NULL: by type. How the plan shows the member. */
     const char *(*show)(struct ks_arena *arena, const struct ks_field *field, const struct ks_obj *obj);
 };

@@ -302,6 +302,8 @@ int ks_observe_guests(struct ks_observing *o, struct ks_observed *ret, struct ks
     if (n < 0)
         return ks_fail_virt(err, "list guests");
     r = read_listed(o, list, (size_t)n, ret, err);
+    if (r == 0)
+        ks_observe_passwords(o, ret);
     for (int i = 0; i < n; i++)
         (void)virDomainFree(list[i]);
     free(list);

@@ -35,6 +35,8 @@ void ks_observe_picture(struct ks_observing *o, struct ks_observed *ret);
 
 /* One function a kind. */
 int ks_observe_guests(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
+/* Of the guests read above: part of ks_observe_guests(). */
+void ks_observe_passwords(struct ks_observing *o, struct ks_observed *ret);
 int ks_observe_pools(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err); /* and volumes */
 /* Behind the pools: the devices of those that are to start. What cannot be read is said of each. */
 void ks_observe_blocks(struct ks_observing *o, struct ks_observed *ret);

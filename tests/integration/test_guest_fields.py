@@ -5,6 +5,7 @@ makes it so; the domain's XML differs in that and nothing else; the next plan is
 where the plan said so.
 """
 
+import subprocess
 from dataclasses import dataclass, field
 
 import pytest
@@ -63,7 +64,9 @@ CASES = [
          ["domain/cpu"]),
     Case("serial off", {"serial": False}, ["serial"], ["domain/devices/serial", "domain/devices/console"]),
     Case("agent", {"agent": True}, ["agent"], ["domain/devices/channel", "domain/devices/controller[virtio-serial"]),
-    Case("rng", {"rng": True}, ["rng"], ["domain/devices/rng"]),
+    Case("agent on its controller", {"agent": True}, ["agent"], ["domain/devices/channel"], "live",
+         base={"xml": "<controller type='virtio-serial' index='0'/>\n"}),
+    Case("rng", {"rng": True}, ["rng"], ["domain/devices/rng"], "live"),
     Case("graphics", {"graphics": {"vnc": {"listen": "127.0.0.1", "port": "auto"}}}, ["graphics.vnc"],
          [PORT, "domain/devices/graphics", "domain/devices/video", "domain/devices/input", "domain/devices/audio"]),
     Case("watchdog", {"watchdog": {"model": "i6300esb", "action": "reset"}}, ["watchdog"],
@@ -85,6 +88,87 @@ CASES = [
     Case("nic bandwidth", {"nics": {"lan": {"bandwidth": {"inbound": {"average": "1000kB/s"}}}}},
          ["nics.lan.bandwidth"], [NIC], "live"),
     Case("nic queues", {"nics": {"lan": {"queues": 2}}}, ["nics.lan.queues"], [NIC]),
+    Case("on-poweroff", {"on-poweroff": "restart"}, ["on-poweroff"], ["domain/on_poweroff"], "live"),
+    Case("cpu model", {"cpu": {"model": "Nehalem", "check": "none"}}, ["cpu.model"], ["domain/cpu"]),
+    Case("cpu check", {"cpu": {"check": "full"}}, ["cpu.check"], ["domain/cpu/@check"], running=None,
+         base={"cpu": {"mode": "custom", "model": "Nehalem"}}),
+    Case("cpu unset", {"cpu": None}, ["cpu"], ["domain/cpu"], base={"cpu": {"mode": "maximum"}}),
+    Case("cpu feature", {"cpu": {"features": {"aes": "disable"}}}, ["cpu.features.aes"], ["domain/cpu/feature[aes]"],
+         base={"cpu": {"mode": "custom", "model": "Westmere", "check": "none"}}),
+    Case("cpu migratable", {"cpu": {"migratable": False}}, ["cpu.migratable"], ["domain/cpu/@migratable"],
+         base={"cpu": {"mode": "maximum"}}),
+    Case("cpu dies", {"cpu": {"topology": {"dies": 3, "cores": 1}}}, ["cpu.topology"], ["domain/cpu/topology"],
+         base={"cpu": {"topology": {"sockets": 1, "dies": 1, "cores": 3, "threads": 1}}}),
+    Case("numa cells", {"numa": {"cells": {0: {"cpus": "0", "memory": "64MiB"}, 1: {"cpus": "1-2", "memory": "64MiB"}}}},
+         ["numa.cells"], ["domain/cpu/numa"]),
+    Case("numa cell", {"numa": {"cells": {0: {"memory": "32MiB", "node": "0"}, 1: {"memory": "96MiB"}}}},
+         ["numa.cells.0.memory", "numa.cells.1.memory", "numa.cells.0.node"], ["domain/cpu/numa", "domain/numatune"],
+         base={"numa": {"cells": {0: {"cpus": "0", "memory": "64MiB"}, 1: {"cpus": "1-2", "memory": "64MiB"}}}}),
+    Case("numa nodes", {"numa": {"mode": "preferred", "nodes": "0"}}, ["numa.mode", "numa.nodes"], ["domain/numatune"]),
+    Case("hugepages", {"hugepages": {"2MiB": {"cells": "0"}}}, ["hugepages"], ["domain/memoryBacking"], running=None,
+         base={"numa": {"cells": {0: {"cpus": "0-2", "memory": "128MiB"}}}}),
+    Case("firmware", {"firmware": "efi"}, ["firmware"], ["domain/os/@firmware"]),
+    Case("secure-boot", {"secure-boot": True}, ["secure-boot"], ["domain/os/firmware"], running=None,
+         base={"firmware": "efi"}),
+    Case("secure-boot unset", {"secure-boot": None}, ["secure-boot"], ["domain/os/firmware"], "safe",
+         base={"firmware": "efi", "secure-boot": True}),
+    Case("direct-kernel", {"direct-kernel": {"kernel": "TMP/k.img", "initrd": "TMP/i.img", "cmdline": "quiet"}},
+         ["direct-kernel"], ["domain/os/kernel", "domain/os/initrd", "domain/os/cmdline"], running=None),
+    Case("video", {"video": "vga"}, ["video"], [PORT, "domain/devices/video"]),
+    Case("video unset", {"video": None}, ["video"], [PORT, "domain/devices/video"], base={"video": "bochs"}),
+    Case("vnc listen and port", {"graphics": {"vnc": {"listen": "0.0.0.0", "port": "5999"}}},
+         ["graphics.vnc.listen", "graphics.vnc.port"], ["domain/devices/graphics"],
+         base={"graphics": {"vnc": {"listen": "127.0.0.1"}}}),
+    Case("vnc listen unset", {"graphics": {"vnc": {"listen": None}}}, ["graphics.vnc.listen"],
+         ["domain/devices/graphics"], base={"graphics": {"vnc": {"listen": "0.0.0.0"}}}),
+    Case("spice", {"graphics": {"spice": {"listen": "127.0.0.1", "port": "5998"}}}, ["graphics.spice"],
+         [PORT, "domain/devices/graphics", "domain/devices/video", "domain/devices/input", "domain/devices/audio"],
+         running=None),
+    Case("memballoon", {"memballoon": "none"}, ["memballoon"], ["domain/devices/memballoon"]),
+    Case("hotplug-ports", {"hotplug-ports": 10}, ["hotplug-ports"], [PORT]),
+    Case("a 9p share", {"filesystems": {"s": {"source": "TMP/s", "access-mode": "mapped", "readonly": True}}},
+         ["filesystems.s"], [PORT, "domain/devices/filesystem"]),
+    Case("share's fields", {"filesystems": {"s": {"source": "TMP/t", "access-mode": "squash", "readonly": True}}},
+         ["filesystems.s.source", "filesystems.s.access-mode", "filesystems.s.readonly"],
+         ["domain/devices/filesystem"], base={"filesystems": {"s": {"source": "TMP/s"}}}),
+    Case("a virtiofs share", {"filesystems": {"s": {"source": "TMP/s", "driver": "virtiofs"}}}, ["filesystems.s"],
+         [PORT, "domain/devices/filesystem", "domain/memoryBacking"]),
+    Case("watchdog action", {"watchdog": {"action": "pause"}}, ["watchdog.action"], ["domain/devices/watchdog"],
+         base={"watchdog": {"model": "i6300esb", "action": "reset"}}),
+    Case("watchdog unset", {"watchdog": None}, ["watchdog"], ["domain/devices/watchdog"],
+         base={"watchdog": "i6300esb"}),
+    Case("disk io and the like", {"disks": {"vda": {"io": "native", "detect-zeroes": "on", "queues": 2}}},
+         ["disks.vda.io", "disks.vda.detect-zeroes", "disks.vda.queues"], [DISK + "/driver"],
+         base={"disks": {"vda": {"cache": "none"}}}),
+    Case("disk readonly and shareable", {"disks": {"vda": {"readonly": True, "shareable": True}}},
+         ["disks.vda.readonly", "disks.vda.shareable"], [DISK + "/readonly", DISK + "/shareable"],
+         base={"disks": {"vda": {"cache": "none"}}}),
+    Case("disk bus", {"disks": {"sdb": {"bus": "sata"}}}, ["disks.sdb.bus"], ["domain/devices/disk[sdb]"],
+         base={"disks": {"sdb": {"file": "TMP/b.img", "bus": "usb"}}}),
+    Case("disk file and format", {"disks": {"vda": {"file": "TMP/c.qcow2", "format": "qcow2"}}},
+         ["disks.vda.file", "disks.vda.format"], [DISK]),
+    Case("a scsi disk and its controller", {"disks": {"sdb": {"file": "TMP/b.img", "bus": "scsi"}}}, ["disks.sdb"],
+         [PORT, "domain/devices/disk[sdb]", "domain/devices/controller[scsi"]),
+    Case("a scsi disk more", {"disks": {"sdc": {"file": "TMP/c.img", "bus": "scsi"}}}, ["disks.sdc"],
+         ["domain/devices/disk[sdc]"], "live", base={"disks": {"sdb": {"file": "TMP/b.img", "bus": "scsi"}}}),
+    Case("another medium", {"disks": {"sdb": {"file": "TMP/two.iso"}}}, ["disks.sdb.file"],
+         ["domain/devices/disk[sdb]/source"], "live",
+         base={"disks": {"sdb": {"file": "TMP/one.iso", "device": "cdrom"}}}),
+    Case("no medium", {"disks": {"sdb": {"file": None}}}, ["disks.sdb.file"], ["domain/devices/disk[sdb]/source"],
+         "live", base={"disks": {"sdb": {"file": "TMP/one.iso", "device": "cdrom"}}}),
+    Case("all limits of a disk",
+         {"disks": {"vda": {"iotune": {"read-bytes": "1MB/s", "write-bytes": "2MB/s", "read-iops": 10, "write-iops": 20,
+                                       "total-bytes": None, "total-iops": None}}}},
+         ["disks.vda.iotune"], [DISK + "/iotune"], "live",
+         base={"disks": {"vda": {"iotune": {"total-bytes": "9MB/s", "total-iops": 90}}}}),
+    Case("all limits of a nic",
+         {"nics": {"lan": {"bandwidth": {"inbound": {"average": "100kB/s", "peak": "200kB/s", "burst": "1MB"},
+                                         "outbound": {"average": "100kB/s"}}}}},
+         ["nics.lan.bandwidth"], [NIC], "live"),
+    Case("nic driver and mtu", {"nics": {"lan": {"driver": "qemu", "mtu": 1400}}},
+         ["nics.lan.driver", "nics.lan.mtu"], [NIC]),
+    Case("nic mac", {"nics": {"lan": {"mac": "52:54:00:12:34:56"}}}, ["nics.lan"], [NIC],
+         base={"nics": {"lan": {"mac": "52:54:00:12:34:55"}}}),
     Case("xml", {"xml": "<memballoon model='none'/>\n"}, ["xml"], ["domain/devices/memballoon"]),
 ]
 
@@ -102,7 +186,11 @@ def in_folder(value, tmp):
         return {k: in_folder(v, tmp) for k, v in value.items()}
     if isinstance(value, str) and value.startswith("TMP/"):
         path = tmp / value[4:]
-        if not path.exists():
+        if not path.suffix:
+            path.mkdir(exist_ok=True)
+        elif path.suffix == ".qcow2":
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "1M"], check=True)
+        elif not path.exists():
             path.write_bytes(b"\0" * 2**20)
         return str(path)
     return value
@@ -118,7 +206,7 @@ def start(desired, tmp, case, state):
 
 def skip_without_shaping(host, case):
     """libvirt shapes a running nic's traffic with HTB and SFQ: modules that not every kernel has."""
-    if "bandwidth" not in case.name:
+    if "bandwidth" not in case.name and case.name != "all limits of a nic":
         return
     host.exec("ip", "link", "add", "shape", "type", "dummy")
     made = host.exec("tc", "qdisc", "add", "dev", "shape", "root", "sfq", "perturb", "10")
