@@ -89,7 +89,7 @@ static void config_change(struct ks_thing *t, const struct ks_change *change, co
     struct ks_plan_field *field = add_change(t, s, change, change->from, impact);
 
     field->define = true;
-    field->live = differs && !restarts;
+    field->live = differs && !restarts && !(impact == KS_SAFE && change->field->impact);
     field->live_from = live ? live->from : NULL;
     if (!restarts) {
         s->restart_only = false;

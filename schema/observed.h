@@ -20,7 +20,7 @@ struct ks_seen_guest {
     bool owned;   /* carries the mark in its metadata */
     bool protect; /* the mark says so, also when the manifest no longer does */
     bool crashed, managed_save;
-    bool has_nvram;                      /* its definition names a variable store */
+    bool has_nvram;                      /* EFI: there may be a store of its variables */
     const struct ks_guest *config;       /* from the inactive XML */
     const struct ks_guest *live;         /* from the live XML, or NULL when it does not run */
     struct ks_strings passwords;         /* fields of its definition whose password is not the manifest's */

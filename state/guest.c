@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "schema/mark.h"
+#include "schema/xml.h"
 
 enum { READERS = 8 };
 enum { FLAG_AUTOSTART = 1, FLAG_PAUSED = 2, FLAG_TRANSIENT = 4, FLAG_SAVED = 8 };
@@ -47,6 +48,14 @@ static bool states_fragments(const struct ks_observing *o, const char *name)
     return o->keep_xml || (want && ks_has(want, "xml"));
 }
 
+/* Of firmware that libvirt chooses itself, only the XML of a running guest names the store. */
+static bool has_nvram(const xmlNode *domain)
+{
+    const xmlNode *os = ks_xml_child(domain, "os");
+
+    return os && (ks_xml_child(os, "nvram") || ks_streq(ks_xml_attr(os, "firmware"), "efi"));
+}
+
 static const struct ks_guest *parse(struct reader *r, const char *text, struct ks_seen_guest *guest,
                                     struct ks_error *err)
 {
@@ -61,6 +70,7 @@ static const struct ks_guest *parse(struct reader *r, const char *text, struct k
     if (states_fragments(r->all->o, guest->name))
         ret->xml = ks_strdup(r->arena, text);
     ks_guest_mark_read(root, &mark);
+    guest->has_nvram = guest->has_nvram || has_nvram(root);
     guest->owned = guest->owned || mark.owned;
     guest->protect = guest->protect || mark.protect;
     ks_obj_forget_xml(&ret->o);
