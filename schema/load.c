@@ -177,8 +177,12 @@ static int load_object(struct ks_loader *l, const struct ks_field *field, const 
         return ks_report(l->findings, KS_E_INVALID, (struct ks_loc){node->at.file, node->at.line, 0},
                          "%s: a secret never stands in a manifest: expected {file: /PATH} or {credential: NAME}",
                          field->key);
+    const bool outer = l->secret;
+
     *ret = ks_obj_new(l->arena, field->kind, NULL);
+    l->secret = outer || field->flags & KS_F_SECRET;
     ks_load(l, field->kind, node, *ret);
+    l->secret = outer;
     return 0;
 }
 
@@ -244,7 +248,9 @@ static void unknown_key(struct ks_loader *l, const struct ks_kind *kind, const s
         if (is_loadable(&kind->fields[i]))
             names[n++] = kind->fields[i].key;
     near = ks_nearest(key->text, names, n);
-    (void)ks_report(l->findings, KS_E_INVALID, key->at, "unknown key '%s' in %s", key->text, kind->name);
+    /* `{value: hunter2}`: the line is not shown. */
+    (void)ks_report(l->findings, KS_E_INVALID, l->secret ? (struct ks_loc){key->at.file, key->at.line, 0} : key->at,
+                    "unknown key '%s' in %s", key->text, kind->name);
     if (near)
         ks_report_hint(l->findings, "did you mean '%s'?", near);
 }

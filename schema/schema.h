@@ -265,6 +265,7 @@ struct ks_loader {
     struct ks_findings *findings;
     const char *host, *guest;
     bool partial; /* required fields may be missing: a profile */
+    bool secret;  /* used by ks_load(): inside a field that says where a secret is kept */
 };
 /* Fills a zeroed object from a tree; everything wrong becomes a finding. */
 void ks_load(struct ks_loader *l, const struct ks_kind *kind, const struct ks_node *node, struct ks_obj *ret);
