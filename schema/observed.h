@@ -74,7 +74,7 @@ struct ks_seen_network {
     const struct ks_network *live; /* or NULL when it is not active */
     const char *xml;               /* its definition, where the observer was asked to keep it; or NULL */
     bool active, autostart, persistent, owned, protect;
-    bool making; /* begun by a run that never ended it */
+    bool making;             /* begun by a run that never ended it */
     struct ks_strings users; /* names of the running guests that have a nic in it, each once */
     uint64_t hash;
 };
