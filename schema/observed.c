@@ -57,10 +57,21 @@ const struct ks_seen_pci *ks_seen_pci(const struct ks_observed *o, const char *a
 }
 
 /* PFs are few, and have two names. */
+static bool has_altname(const struct ks_seen_pf *pf, const char *name)
+{
+    for (size_t i = 0; i < pf->altnames.n; i++)
+        if (ks_streq(pf->altnames.v[i], name))
+            return true;
+    return false;
+}
+
 const struct ks_seen_pf *ks_seen_pf(const struct ks_observed *o, const char *name)
 {
     for (size_t i = 0; i < o->pfs.n; i++)
         if (ks_streq(o->pfs.v[i].name, name) || ks_streq(o->pfs.v[i].address, name))
+            return &o->pfs.v[i];
+    for (size_t i = 0; i < o->pfs.n; i++)
+        if (has_altname(&o->pfs.v[i], name))
             return &o->pfs.v[i];
     return NULL;
 }

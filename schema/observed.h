@@ -119,6 +119,7 @@ struct ks_seen_vf {
 
 struct ks_seen_pf {
     const char *name, *address, *driver, *unknown; /* name: interface name, or NULL */
+    struct ks_strings altnames;                    /* of the interface: udev's, and what people gave it */
     uint64_t total_vfs, num_vfs, mtu;
     int node; /* -1: none */
     bool up, default_route;
@@ -217,7 +218,7 @@ const struct ks_seen_network *ks_seen_network(const struct ks_observed *o, const
 const struct ks_seen_secret *ks_seen_secret(const struct ks_observed *o, const char *name);
 const struct ks_seen_bridge *ks_seen_bridge(const struct ks_observed *o, const char *name);
 const struct ks_seen_link *ks_seen_link(const struct ks_observed *o, const char *name);
-/* By interface name or PCI address. */
+/* By interface name, one of its alternative names, or PCI address. */
 const struct ks_seen_pf *ks_seen_pf(const struct ks_observed *o, const char *name);
 const struct ks_seen_pci *ks_seen_pci(const struct ks_observed *o, const char *address);
 /* Whether the running guest has the PCI device of that address; not its definition. */

@@ -150,6 +150,7 @@ static int add_pf(struct reader *r, const struct ks_host_pci_device *d, struct k
         .name = link           ? link->name
                 : d->netdevs.n ? d->netdevs.v[0]
                                : NULL,
+        .altnames = link ? link->altnames : (struct ks_strings){0},
         .address = d->address,
         .driver = d->driver,
         .total_vfs = d->total_vfs,

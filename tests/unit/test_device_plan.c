@@ -190,6 +190,22 @@ static void start_with(struct host *h, const char *name, const char *address)
         .name = name, .state = KS_GUEST_RUNNING, .persistent = true, .owned = true, .live = live, .config = live};
 }
 
+static void a_pf_by_any_of_its_names(void **state)
+{
+    static const char *const names[] = {"lan0", "ens1", "\"0000:81:00.0\""};
+
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT(names); i++) {
+        ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+        struct host h = new_host(arena);
+        struct ks_seen_pf *pf = add_pf(&h, 63, 4);
+        pf->name = "lan0";
+        *ks_vec_add(arena, &pf->altnames) = "ens1";
+        assert_int_equal(plan(&h, ks_sprintf(arena, "sriov: {%s: {vfs: 4}}\n", names[i]))->n, 0);
+        assert_int_equal(plan(&h, ks_sprintf(arena, "sriov: {%s: {vfs: 5}}\n", names[i]))->n, 1);
+    }
+}
+
 static void running_guests_lend_their_vfs(void **state)
 {
     const char *text = "sriov: {ens1: {vfs: 7}}\nguests: {g1: {autostart: false}, g2: {autostart: false}}\n";
@@ -375,6 +391,7 @@ int main(void)
         cmocka_unit_test(more_than_there_can_be),
         cmocka_unit_test(fewer_than_the_number_says),
         cmocka_unit_test(holders_block),
+        cmocka_unit_test(a_pf_by_any_of_its_names),
         cmocka_unit_test(running_guests_lend_their_vfs),
         cmocka_unit_test(unknown_holders_block),
         cmocka_unit_test(what_a_driver_cannot_do),

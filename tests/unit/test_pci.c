@@ -9,6 +9,7 @@
 
 #include "pcitree.h"
 #include "state/host.h"
+#include "state/state.h"
 
 struct fixture {
     struct tree tree;
@@ -206,13 +207,42 @@ static void links_that_hold(void **state)
     assert_string_equal(holders.holders.v[2].text, "address 192.0.2.1/24");
 }
 
+/* Every number from 17 to 63, as the whole observer sees it: a rule of three once made no tries at all of these. */
+static void observed_one_by_one(void **state)
+{
+    struct fixture *f = *state;
+    char address[32], count[16];
+
+    pci_put_pf(&f->tree, "63\n", "0\n");
+    for (unsigned n = 1; n <= 63; n++) {
+        struct ks_observing o = {.arena = f->arena, .root = f->tree.root};
+        struct ks_observed seen = {0};
+        pci_put_vf(&f->tree, n - 1, n % 2 ? "vfio-pci" : "igbvf");
+        (void)snprintf(count, sizeof(count), "%u\n", n);
+        tree_put(&f->tree, "sys/bus/pci/devices/0000:81:00.0/sriov_numvfs", count);
+        if (n < 17)
+            continue;
+        if (ks_observe_devices(&o, &seen, &f->err) < 0)
+            fail_msg("%s", ks_error_text(f->arena, &f->err));
+        const struct ks_seen_pf *pf = ks_seen_pf(&seen, "0000:81:00.0");
+        assert_int_equal(pf->num_vfs, n);
+        assert_int_equal(pf->n_vfs, n);
+        for (unsigned i = 0; i < n; i++) {
+            vf_address(address, sizeof(address), i);
+            assert_int_equal(pf->vfs[i].index, i);
+            assert_string_equal(pf->vfs[i].address, address);
+            assert_string_equal(pf->vfs[i].driver, i % 2 ? "igbvf" : "vfio-pci");
+        }
+    }
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(no_pci_at_all), TEST(sixty_three_vfs),    TEST(a_short_enable_is_seen), TEST(groups_without_bridges),
-        TEST(in_words),      TEST(open_files_of_vfio), TEST(links_that_hold),
+        TEST(in_words),      TEST(open_files_of_vfio), TEST(links_that_hold),        TEST(observed_one_by_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ machine_describe() {
 machine_board() {
   local half=$((memory / 2))
   machine+=(
-    -machine q35 -accel tcg,thread=multi -cpu max -smp 4,sockets=2,cores=2,threads=1 -m "$((half * 2))"
+    -machine q35 -accel tcg,thread=single -cpu max -smp 4,sockets=2,cores=2,threads=1 -m "$((half * 2))"
     -nodefaults -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -display none -name "lab$1" -uuid "6b766d73-7461-4e65-8000-00000000000$1"
     -object "memory-backend-ram,id=ram0,size=${half}M" -object "memory-backend-ram,id=ram1,size=${half}M"
     -numa node,nodeid=0,memdev=ram0 -numa node,nodeid=1,memdev=ram1
@@ -38,10 +38,10 @@ machine_board() {
 
 # The blacklisted drivers are for parts of the board that nobody uses here; emulated, each costs a second.
 #
-# Now and then QEMU 10.0, emulating several CPUs at once, loses the wake-up of an idle one. With one-shot timers that
-# CPU sleeps on and RCU stalls for good; a periodic tick, which is what nohz=off highres=off means, wakes it again.
+# All CPUs on one thread: now and then QEMU 10.0, emulating them at once, loses the wake-up of an idle one, which then
+# sleeps on for good.
 machine_kernel_words() {
-  local words="console=ttyS0 quiet panic=-1 nohz=off highres=off module_blacklist=ahci,i2c_i801,iTCO_wdt,lpc_ich"
+  local words="console=ttyS0 quiet panic=-1 module_blacklist=ahci,i2c_i801,iTCO_wdt,lpc_ich"
   [ "$iommu" = no ] || words+=" intel_iommu=on"
   echo "$words $append"
 }
