@@ -20,6 +20,7 @@ static int run(struct ks_session *s, struct ks_error *err)
     if (ks_session_connect_finish(s, err) < 0 || ks_session_ledger(s, err) < 0)
         return -1;
     observing.conn = s->conn;
+    observing.outline = s->outline;
     observing.ledger = s->ledger;
     if (ks_observe(&observing, &have, err) < 0)
         return -1;

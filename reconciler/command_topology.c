@@ -53,6 +53,7 @@ static int run(struct ks_session *s)
         return KS_EXIT_FAILED;
     connect_or_say(s, &seen);
     observing.conn = s->conn;
+    observing.outline = s->outline;
     ks_observe_picture(&observing, &seen);
     ks_topology_build(s->arena, &seen, &topology);
     draw(s, &topology);

@@ -80,17 +80,38 @@ static void say_observed(const struct ks_session *s, const struct ks_planned *p,
                 (unsigned long long)(now_ms() - start_ms));
 }
 
+static struct ks_observing observing_of(const struct ks_session *s, const struct ks_planned *p)
+{
+    return (struct ks_observing){.arena = p->arena,
+                                 .conn = s->conn,
+                                 .outline = s->outline,
+                                 .host_done = p->host_done,
+                                 .root = s->root,
+                                 .want = p->want,
+                                 .ledger = s->ledger,
+                                 .state_path = s->state_path};
+}
+
+/* What libvirt has no part in is read while it is connected to; a driver in this process may be starting guests. */
+static void observe_host(const struct ks_session *s, struct ks_planned *p)
+{
+    struct ks_observing observing = observing_of(s, p);
+
+    if (ks_session_is_embedded(s))
+        return;
+    ks_observe_host(&observing, &p->have);
+    p->host_done = true;
+}
+
 int ks_session_plan(struct ks_session *s, const struct ks_plan_options *options, struct ks_planned *ret,
                     struct ks_error *err)
 {
-    struct ks_observing observing = {.arena = ret->arena,
-                                     .conn = s->conn,
-                                     .root = s->root,
-                                     .want = ret->want,
-                                     .ledger = s->ledger,
-                                     .state_path = s->state_path};
+    struct ks_observing observing = observing_of(s, ret);
+    const int failed = ks_observe(&observing, &ret->have, err);
 
-    if (ks_observe(&observing, &ret->have, err) < 0)
+    ks_outline_free(s->outline); /* what it says is good for one look */
+    s->outline = NULL;
+    if (failed < 0)
         return -1;
     for (size_t i = 0; i < ret->have.unknown.n; i++)
         ks_report_warning(&s->findings, KS_E_IO, KS_NOWHERE, "could not be read, so nothing is planned for it: %s",
@@ -115,6 +136,7 @@ int ks_session_prepare(struct ks_session *s, bool writes, const struct ks_plan_o
     ret->want = s->findings.n_errors > 0 ? NULL : ks_session_manifest(s, ret->arena);
     if (!ret->want)
         return 0;
+    observe_host(s, ret);
     if (ks_session_connect_finish(s, err) < 0 || ks_session_ledger(s, err) < 0)
         return -1;
     if (ks_session_plan(s, options, ret, err) < 0)

@@ -84,6 +84,7 @@ void ks_session_close(struct ks_session *s)
 
     (void)ks_session_connect_finish(s, &ignored);
     ks_error_done(&ignored);
+    ks_outline_free(s->outline);
     if (s->conn)
         (void)virConnectClose(s->conn);
     ks_event_loop_stop(s->loop);
@@ -224,12 +225,20 @@ static void *connect_thread(void *data)
 {
     struct ks_session *s = data;
 
-    (void)ks_connect(s->connect, false, &s->conn, &s->connect_error);
+    struct ks_error ignored = {0};
+
+    /*
+     * What fails here is asked again, and reported, by who needs it. Who writes looks as late as can be: libvirt
+     * may still be at what a killed run asked of it.
+     */
+    if (ks_connect(s->connect, false, &s->conn, &s->connect_error) == 0 && !s->writes)
+        (void)ks_outline_read(s->conn, &s->outline, &ignored);
+    ks_error_done(&ignored);
     return NULL;
 }
 
 /* libvirt's QEMU driver in this very process needs an event loop; elsewhere only who changes things listens. */
-static bool is_embedded(const struct ks_session *s)
+bool ks_session_is_embedded(const struct ks_session *s)
 {
     const char *uri = s->connect ? s->connect : getenv("LIBVIRT_DEFAULT_URI");
 
@@ -239,14 +248,15 @@ static bool is_embedded(const struct ks_session *s)
 /* An embedded driver logs to this process's stderr what it returns as errors besides. */
 static void quieten_embedded(const struct ks_session *s)
 {
-    if (is_embedded(s) && !s->options->debug && !getenv("LIBVIRT_DEBUG"))
+    if (ks_session_is_embedded(s) && !s->options->debug && !getenv("LIBVIRT_DEBUG"))
         (void)setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0);
 }
 
 void ks_session_connect_start(struct ks_session *s, bool writes)
 {
     quieten_embedded(s);
-    if (writes || is_embedded(s))
+    s->writes = writes;
+    if (writes || ks_session_is_embedded(s))
         s->loop = ks_event_loop_start();
     s->connect_started = pthread_create(&s->connecting, NULL, connect_thread, s) == 0;
     if (!s->connect_started)

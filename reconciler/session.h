@@ -39,6 +39,8 @@ struct ks_session {
     pthread_t connecting;
     bool connect_started;
     struct ks_error connect_error;
+    bool writes;
+    struct ks_outline *outline; /* read behind the connection, for the first observation; or NULL */
     struct ks_event_loop *loop;
 };
 
@@ -58,6 +60,7 @@ struct ks_manifest *ks_session_manifest(struct ks_session *s, struct ks_arena *a
 const struct ks_manifest *ks_session_check(struct ks_session *s, struct ks_arena *arena, const char *path);
 
 /* Starts connecting in a thread of its own, so that it costs no time beside the manifest; waits for it. */
+bool ks_session_is_embedded(const struct ks_session *s); /* libvirt's driver runs in this process */
 void ks_session_connect_start(struct ks_session *s, bool writes);
 int ks_session_connect_finish(struct ks_session *s, struct ks_error *err);
 /*
@@ -72,6 +75,7 @@ struct ks_planned {
     struct ks_arena *arena;
     struct ks_manifest *want;
     struct ks_observed have;
+    bool host_done;       /* have: ks_observe_host() */
     struct ks_plan *plan; /* NULL: see the findings */
     struct ks_plan_counts counts;
 };

@@ -40,14 +40,17 @@ static const char *substitute(const struct ks_loader *l, const struct ks_field *
     if (field->flags & KS_F_NO_SUBST || !strchr(text, '{'))
         return text;
     while (*p) {
+        const size_t plain = strcspn(p, "{");
         size_t taken = 0;
+        ks_text_addn(&out, p, plain);
+        p += plain;
         for (size_t i = 0; i < KS_COUNT(words) && !taken; i++) {
             if (words[i].value && ks_starts(p, words[i].mark)) {
                 ks_text_add(&out, words[i].value);
                 taken = strlen(words[i].mark);
             }
         }
-        if (!taken)
+        if (!taken && *p)
             ks_text_addn(&out, p, taken = 1);
         p += taken;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From files to a manifest: one tree, profiles applied, loaded by the tables, and checked as a whole. */
+#include <pthread.h>
 #include <strings.h>
 
 #include "schema/manifest_private.h"
@@ -8,6 +9,17 @@ struct loading {
     struct ks_loader l;
     struct ks_manifest *m;
     const struct ks_node *guests; /* taken out of the tree: loaded one by one */
+};
+
+enum { SPLIT_FROM = 128 }; /* guests: fewer are loaded before a thread has started */
+
+/* A part of the guests, loaded by a thread of its own. */
+struct part {
+    struct ks_loader l;
+    struct ks_findings findings;
+    const struct ks_pair *pairs;
+    size_t n;
+    struct ks_map guests;
 };
 
 static bool is_broken(const struct ks_findings *f, size_t first)
@@ -38,25 +50,77 @@ static const struct ks_node *take_guests(struct ks_arena *arena, const struct ks
     return rest;
 }
 
-static void load_guest(struct loading *g, const struct ks_field *row, const struct ks_pair *pair)
+static const struct ks_field *guests_row(void)
+{
+    return &ks_manifest_kind.fields[ks_row(&ks_manifest_kind, "guests")];
+}
+
+static void load_guest(struct ks_loader *l, const struct ks_field *row, const struct ks_pair *pair,
+                       struct ks_map *ret)
 {
     const char *name = pair->key->text;
-    const char *expected = row->check_key(g->l.arena, &name);
+    const char *expected = row->check_key(l->arena, &name);
     struct ks_obj *guest;
 
     if (expected) {
-        ks_report(g->l.findings, KS_E_INVALID, pair->key->at, "%s: expected %s, found '%s'", row->key, expected,
+        ks_report(l->findings, KS_E_INVALID, pair->key->at, "%s: expected %s, found '%s'", row->key, expected,
                   pair->key->text);
         return;
     }
     if (pair->value->type == KS_NODE_NULL) /* what an included file states is taken out */
         return;
-    guest = ks_obj_new(g->l.arena, row->kind, name);
+    guest = ks_obj_new(l->arena, row->kind, name);
     guest->at = pair->key->at;
-    g->l.guest = name;
-    ks_load(&g->l, row->kind, pair->value, guest);
-    g->l.guest = NULL;
-    ks_map_put(g->l.arena, &g->m->guests, guest);
+    l->guest = name;
+    ks_load(l, row->kind, pair->value, guest);
+    l->guest = NULL;
+    ks_map_put(l->arena, ret, guest);
+}
+
+static void *load_part(void *data)
+{
+    struct part *part = data;
+    const struct ks_field *row = guests_row();
+
+    for (size_t i = 0; i < part->n && part->findings.n == 0; i++)
+        load_guest(&part->l, row, &part->pairs[i], &part->guests);
+    return NULL;
+}
+
+static void part_start(struct part *part, const struct loading *g, size_t first, size_t end)
+{
+    *part = (struct part){.l = g->l, .pairs = &g->guests->pairs[first], .n = end - first};
+    part->l.arena = part->findings.arena = ks_arena_new();
+    part->l.findings = &part->findings;
+}
+
+/*
+ * Two threads, half of the guests each. Where there is anything to find fault with, false: nothing was loaded, and
+ * is to be loaded one guest after the other, so that findings come in their order.
+ */
+static bool load_halves(struct loading *g)
+{
+    struct part parts[2];
+    const size_t middle = g->guests->n / 2;
+    pthread_t other;
+    bool clean;
+
+    part_start(&parts[0], g, 0, middle);
+    part_start(&parts[1], g, middle, g->guests->n);
+    const bool started = pthread_create(&other, NULL, load_part, &parts[1]) == 0;
+    (void)load_part(&parts[0]);
+    if (started)
+        (void)pthread_join(other, NULL);
+    clean = started && parts[0].findings.n == 0 && parts[1].findings.n == 0;
+    for (size_t i = 0; i < KS_COUNT(parts); i++) {
+        for (size_t k = 0; clean && k < parts[i].guests.n; k++)
+            ks_map_put(g->l.arena, &g->m->guests, parts[i].guests.v[k]);
+        if (clean)
+            ks_arena_join(g->l.arena, parts[i].l.arena);
+        else
+            ks_arena_free(parts[i].l.arena);
+    }
+    return clean;
 }
 
 /*
@@ -65,14 +129,17 @@ static void load_guest(struct loading *g, const struct ks_field *row, const stru
  */
 static void load_guests(struct loading *g)
 {
-    const unsigned i = ks_row(&ks_manifest_kind, "guests");
+    const struct ks_field *row = guests_row();
+    const size_t i = (size_t)(row - ks_manifest_kind.fields);
 
     g->m->o.stated |= UINT64_C(1) << i;
     g->m->o.field_at[i] = g->guests->at;
+    if (g->guests->n >= SPLIT_FROM && load_halves(g))
+        return;
     for (size_t k = 0; k < g->guests->n; k++) {
         size_t n = g->l.findings->n;
 
-        load_guest(g, &ks_manifest_kind.fields[i], &g->guests->pairs[k]);
+        load_guest(&g->l, row, &g->guests->pairs[k], &g->m->guests);
         if (g->l.findings->n != n)
             ks_findings_sort(g->l.findings);
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guests: one list call for each fact that lists carry, one read of each definition (and of the live XML of those
- * that run), shared out over several threads on the one connection: the daemon formats XML in parallel, and a
- * round trip costs more than the parse.
+ * Guests: one read of each definition (and of the live XML of those that run), shared out over several threads on
+ * the one connection: the daemon formats XML in parallel, and a round trip costs more than the parse. Which there
+ * are, and what lists tell of them, is in the outline.
  */
-#include "state/state.h"
+#include "state/outline.h"
 
 #include <libxml/parser.h>
 #include <pthread.h>
@@ -14,20 +14,12 @@
 #include "schema/xml.h"
 
 enum { READERS = 8 };
-enum { FLAG_AUTOSTART = 1, FLAG_PAUSED = 2, FLAG_TRANSIENT = 4, FLAG_SAVED = 8 };
-
-struct domain {
-    virDomainPtr handle;
-    const char *name;
-    int id; /* -1: it does not run */
-    unsigned flags;
-};
 
 struct reading {
     struct ks_observing *o;
     size_t n;
-    struct domain *domains;
-    struct ks_seen_guest *guests; /* one for each domain, in the same order */
+    struct ks_listed_guest **listed;
+    struct ks_seen_guest *guests; /* one for each that is listed, in the same order */
     char *boot_id;                /* of the host, or NULL when nothing asks for it */
     atomic_size_t next;
 };
@@ -90,11 +82,11 @@ static const struct ks_guest *read_xml(struct reader *r, virDomainPtr domain, un
     return parse(r, text, guest, err);
 }
 
-static unsigned state_of(const struct domain *domain, const struct ks_seen_guest *guest)
+static unsigned state_of(const struct ks_listed_guest *listed, const struct ks_seen_guest *guest)
 {
     if (guest->id < 0)
         return KS_GUEST_STOPPED;
-    return domain->flags & FLAG_PAUSED ? KS_GUEST_PAUSED : KS_GUEST_RUNNING;
+    return listed->flags & KS_LISTED_PAUSED ? KS_GUEST_PAUSED : KS_GUEST_RUNNING;
 }
 
 /* "BOOT-ID ID PATHS", noted when the definition was written: good while the guest has not been off since. */
@@ -111,35 +103,38 @@ static const char *read_pending(struct reader *r, const struct ks_seen_guest *gu
 }
 
 /* As the definition has it; where that could not be read, libvirt still knows it. */
-static const char *uuid_of(const struct reader *r, const struct domain *domain, const struct ks_seen_guest *guest)
+static const char *uuid_of(const struct reader *r, const struct ks_listed_guest *listed,
+                           const struct ks_seen_guest *guest)
 {
     char uuid[VIR_UUID_STRING_BUFLEN];
 
     if (guest->config && guest->config->uuid)
         return guest->config->uuid;
-    return virDomainGetUUIDString(domain->handle, uuid) == 0 ? ks_strdup(r->arena, uuid) : NULL;
+    return virDomainGetUUIDString(listed->handle, uuid) == 0 ? ks_strdup(r->arena, uuid) : NULL;
 }
 
-static void read_guest(struct reader *r, const struct domain *domain, struct ks_seen_guest *guest)
+static void read_guest(struct reader *r, struct ks_listed_guest *listed, struct ks_seen_guest *guest)
 {
     ks_auto(ks_error_done) struct ks_error err = {0};
 
-    guest->name = ks_strdup(r->arena, domain->name);
-    guest->id = domain->id;
-    guest->persistent = !(domain->flags & FLAG_TRANSIENT);
-    guest->autostart = domain->flags & FLAG_AUTOSTART;
-    guest->managed_save = domain->flags & FLAG_SAVED;
-    guest->state = state_of(domain, guest);
+    guest->name = ks_strdup(r->arena, listed->name);
+    guest->id = listed->id;
+    guest->persistent = !(listed->flags & KS_LISTED_TRANSIENT);
+    guest->autostart = listed->flags & KS_LISTED_AUTOSTART;
+    guest->managed_save = listed->flags & KS_LISTED_SAVED;
+    guest->state = state_of(listed, guest);
     guest->hash = KS_HASH_START;
-    guest->config = read_xml(r, domain->handle, VIR_DOMAIN_XML_INACTIVE, guest, &err);
-    guest->uuid = uuid_of(r, domain, guest);
+    guest->config = read_xml(r, listed->handle, VIR_DOMAIN_XML_INACTIVE, guest, &err);
+    guest->uuid = uuid_of(r, listed, guest);
     if (guest->config && guest->id >= 0)
-        guest->live = read_xml(r, domain->handle, 0, guest, &err);
+        guest->live = read_xml(r, listed->handle, 0, guest, &err);
     guest->pending = read_pending(r, guest);
     guest->hash = ks_hash(guest->hash, &guest->state, sizeof guest->state);
     guest->hash = ks_hash(guest->hash, &guest->autostart, sizeof guest->autostart);
     if (err.n > 0)
         guest->unknown = ks_error_text(r->arena, &err);
+    (void)virDomainFree(listed->handle); /* here, where there are many hands */
+    listed->handle = NULL;
 }
 
 static void *read_all(void *data)
@@ -149,7 +144,7 @@ static void *read_all(void *data)
 
     r->xml = ks_xml_scratch_new();
     while ((i = atomic_fetch_add(&r->all->next, 1)) < r->all->n)
-        read_guest(r, &r->all->domains[i], &r->all->guests[i]);
+        read_guest(r, r->all->listed[i], &r->all->guests[i]);
     ks_xml_scratch_free(r->xml);
     return NULL;
 }
@@ -177,37 +172,6 @@ static void run_readers(struct reading *all)
             (void)pthread_join(readers[i].thread, NULL);
         ks_arena_join(all->o->arena, readers[i].arena);
     }
-}
-
-static int compare_domains(const void *a, const void *b)
-{
-    return strcmp(((const struct domain *)a)->name, ((const struct domain *)b)->name);
-}
-
-static struct domain *find_domain(struct domain *domains, size_t n, const char *name)
-{
-    const struct domain key = {.name = name};
-
-    return n ? bsearch(&key, domains, n, sizeof *domains, compare_domains) : NULL;
-}
-
-/* Lists again with a filter: one call tells a fact of all guests. */
-static int mark_listed(struct ks_observing *o, struct domain *domains, size_t n, unsigned filter, unsigned flag,
-                       struct ks_error *err)
-{
-    virDomainPtr *list;
-    const int found = virConnectListAllDomains(o->conn, &list, filter);
-
-    if (found < 0)
-        return ks_fail_virt(err, "list guests");
-    for (int i = 0; i < found; i++) {
-        struct domain *domain = find_domain(domains, n, virDomainGetName(list[i]));
-        if (domain)
-            domain->flags |= flag;
-        (void)virDomainFree(list[i]);
-    }
-    free(list);
-    return 0;
 }
 
 /* Storage that is to go may be in use by a guest that nobody names. */
@@ -241,59 +205,24 @@ static bool is_needed(const struct ks_observing *o, const char *name)
     return false;
 }
 
-static size_t keep_needed(const struct ks_observing *o, virDomainPtr *list, size_t n, struct domain *ret)
+static void keep_needed(const struct ks_outline *outline, struct reading *all)
 {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        const char *name = virDomainGetName(list[i]);
-        if (is_needed(o, name))
-            ret[kept++] = (struct domain){.handle = list[i], .name = name, .id = (int)virDomainGetID(list[i])};
-    }
-    qsort(ret, kept, sizeof *ret, compare_domains);
-    return kept;
+    all->listed = ks_new_n(all->o->arena, struct ks_listed_guest *, outline->n + 1);
+    for (size_t i = 0; i < outline->n; i++)
+        if (is_needed(all->o, outline->guests[i].name))
+            all->listed[all->n++] = &outline->guests[i];
 }
 
-static bool any_runs(const struct domain *domains, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (domains[i].id >= 0)
-            return true;
-    return false;
-}
-
-static int read_flags(struct ks_observing *o, struct domain *domains, size_t n, struct ks_error *err)
-{
-    static const struct {
-        unsigned filter, flag;
-        bool of_running;
-    } lists[] = {
-        {VIR_CONNECT_LIST_DOMAINS_AUTOSTART, FLAG_AUTOSTART, false},
-        {VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE, FLAG_SAVED, false},
-        {VIR_CONNECT_LIST_DOMAINS_PAUSED, FLAG_PAUSED, true},
-        {VIR_CONNECT_LIST_DOMAINS_TRANSIENT, FLAG_TRANSIENT, true},
-    };
-    const bool runs = any_runs(domains, n);
-
-    for (size_t i = 0; i < KS_COUNT(lists); i++)
-        if ((runs || !lists[i].of_running) && mark_listed(o, domains, n, lists[i].filter, lists[i].flag, err) < 0)
-            return -1;
-    return 0;
-}
-
-static int read_listed(struct ks_observing *o, virDomainPtr *list, size_t n, struct ks_observed *ret,
+static int read_listed(struct ks_observing *o, const struct ks_outline *outline, struct ks_observed *ret,
                        struct ks_error *err)
 {
     struct reading all = {.o = o};
 
-    all.domains = ks_new_n(o->arena, struct domain, n + 1);
-    all.n = keep_needed(o, list, n, all.domains);
+    keep_needed(outline, &all);
     if (all.n == 0)
         return 0;
-    if (read_flags(o, all.domains, all.n, err) < 0)
-        return -1;
     all.guests = ks_new_n(o->arena, struct ks_seen_guest, all.n);
-    if (o->ledger && any_runs(all.domains, all.n) &&
+    if (o->ledger && outline->any_runs &&
         ks_attr_read(o->root, "proc/sys/kernel/random/boot_id", o->arena, &all.boot_id, err) < 0)
         return -1;
     xmlInitParser();
@@ -305,17 +234,15 @@ static int read_listed(struct ks_observing *o, virDomainPtr *list, size_t n, str
 
 int ks_observe_guests(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
 {
-    virDomainPtr *list;
-    const int n = virConnectListAllDomains(o->conn, &list, 0);
-    int r;
+    struct ks_outline *outline = o->outline;
 
-    if (n < 0)
-        return ks_fail_virt(err, "list guests");
-    r = read_listed(o, list, (size_t)n, ret, err);
-    if (r == 0)
+    if (outline->failed.code == KS_E_NONE) {
+        if (read_listed(o, outline, ret, err) < 0)
+            return -1;
         ks_observe_passwords(o, ret);
-    for (int i = 0; i < n; i++)
-        (void)virDomainFree(list[i]);
-    free(list);
-    return r;
+        return 0;
+    }
+    *err = outline->failed;
+    outline->failed = (struct ks_error){0};
+    return -1;
 }

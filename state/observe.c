@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The whole host, kind by kind; only what the manifest can make a difference to is asked for. */
-#include "state/state.h"
+#include "state/outline.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,19 +128,20 @@ static const struct kind {
     ks_observe_fn *observe;
     bool (*needed)(const struct ks_manifest *want);
     enum drawn drawn;
+    bool asks_libvirt;
     /* A driver that libvirt may be without: its things' ids in the ledger start so. Read to prune, too. */
     const char *ids[2];
 } kinds[] = {
-    {"guests", ks_observe_guests, always, DRAWN, {NULL}},
-    {"pools", ks_observe_pools, names_pools, NOT_DRAWN, {"pool/", "volume/"}},
-    {"networks", ks_observe_networks, names_networks, DRAWN, {"network/"}},
-    {"secrets", ks_observe_secrets, names_secrets, NOT_DRAWN, {"secret/"}},
-    {"links", ks_observe_links, needs_links, HARDWARE, {NULL}},
-    {"hugepages", ks_observe_hugepages, always, HARDWARE, {NULL}},
-    {"devices", ks_observe_devices, needs_devices, HARDWARE, {NULL}},
-    {"kernel", ks_observe_kernel, needs_kernel, NOT_DRAWN, {NULL}},
-    {"capabilities", ks_observe_caps, always, NOT_DRAWN, {NULL}},
-    {"seeds", ks_observe_seeds, needs_seeds, NOT_DRAWN, {NULL}},
+    {"guests", ks_observe_guests, always, DRAWN, true, {NULL}},
+    {"pools", ks_observe_pools, names_pools, NOT_DRAWN, true, {"pool/", "volume/"}},
+    {"networks", ks_observe_networks, names_networks, DRAWN, true, {"network/"}},
+    {"secrets", ks_observe_secrets, names_secrets, NOT_DRAWN, true, {"secret/"}},
+    {"links", ks_observe_links, needs_links, HARDWARE, false, {NULL}},
+    {"hugepages", ks_observe_hugepages, always, HARDWARE, false, {NULL}},
+    {"devices", ks_observe_devices, needs_devices, HARDWARE, true, {NULL}},
+    {"kernel", ks_observe_kernel, needs_kernel, NOT_DRAWN, false, {NULL}},
+    {"capabilities", ks_observe_caps, always, NOT_DRAWN, true, {NULL}},
+    {"seeds", ks_observe_seeds, needs_seeds, NOT_DRAWN, false, {NULL}},
 };
 
 static void add_missing(struct ks_observing *o, struct ks_observed *ret, const char *path)
@@ -231,15 +232,6 @@ static void observe_kind(struct ks_observing *o, size_t i, struct ks_observed *r
             ks_sprintf(o->arena, "%s: %s", kinds[i].name, ks_error_text(o->arena, &failed));
 }
 
-static int read_versions(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
-{
-    if (virConnectGetLibVersion(o->conn, &ret->libvirt_version) < 0)
-        return ks_fail_virt(err, "ask libvirt for its version");
-    if (virConnectGetVersion(o->conn, &ret->qemu_version) < 0)
-        ret->qemu_version = 0;
-    return 0;
-}
-
 static void read_host_name(struct ks_observing *o, struct ks_observed *ret)
 {
     char name[256] = "";
@@ -248,35 +240,67 @@ static void read_host_name(struct ks_observing *o, struct ks_observed *ret)
     ret->host = ks_strdup(o->arena, name);
 }
 
+static void observe_needed(struct ks_observing *o, bool asks_libvirt, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < KS_COUNT(kinds); i++)
+        if (kinds[i].asks_libvirt == asks_libvirt && is_needed(o, &kinds[i]))
+            observe_kind(o, i, ret);
+}
+
+void ks_observe_host(struct ks_observing *o, struct ks_observed *ret)
+{
+    read_host_name(o, ret);
+    observe_needed(o, false, ret);
+    if (o->want)
+        find_missing(o, ret);
+    o->host_done = true;
+}
+
+/* Takes the outline that there is, or reads one into *ret_own. */
+static int take_outline(struct ks_observing *o, struct ks_observed *ret, struct ks_outline **ret_own,
+                        struct ks_error *err)
+{
+    if (!o->outline && ks_outline_read(o->conn, ret_own, err) < 0)
+        return -1;
+    if (!o->outline)
+        o->outline = *ret_own;
+    ret->libvirt_version = o->outline->libvirt_version;
+    ret->qemu_version = o->outline->qemu_version;
+    return 0;
+}
+
 int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
 {
-    if (read_versions(o, ret, err) < 0)
+    ks_auto(ks_outline_freep) struct ks_outline *own = NULL;
+
+    if (take_outline(o, ret, &own, err) < 0)
         return -1;
-    read_host_name(o, ret);
     o->all_guests = o->want && (needs_devices(o->want) || places_guests(o->want));
-    for (size_t i = 0; i < KS_COUNT(kinds); i++)
-        if (is_needed(o, &kinds[i]))
-            observe_kind(o, i, ret);
+    if (!o->host_done)
+        ks_observe_host(o, ret);
+    observe_needed(o, true, ret);
     ks_observed_sort(ret);
     ks_observe_blocks(o, ret);
     for (size_t i = 0; i < ret->guests.n && ret->pools.n > 0; i++) {
         ks_name_volumes(o->arena, ret, ret->guests.v[i].config);
         ks_name_volumes(o->arena, ret, ret->guests.v[i].live);
     }
-    if (o->want)
-        find_missing(o, ret);
+    o->outline = NULL;
     return 0;
 }
 
 void ks_observe_picture(struct ks_observing *o, struct ks_observed *ret)
 {
+    ks_auto(ks_outline_freep) struct ks_outline *own = NULL;
     ks_auto(ks_error_done) struct ks_error failed = {0};
 
     read_host_name(o, ret);
-    if (o->conn && read_versions(o, ret, &failed) < 0)
+    const bool asks = o->conn && take_outline(o, ret, &own, &failed) == 0;
+    if (o->conn && !asks)
         *ks_vec_add(o->arena, &ret->unknown) = ks_error_text(o->arena, &failed);
     for (size_t i = 0; i < KS_COUNT(kinds); i++)
-        if (kinds[i].drawn == HARDWARE || (o->conn && kinds[i].drawn == DRAWN))
+        if (kinds[i].drawn == HARDWARE || (asks && kinds[i].drawn == DRAWN))
             observe_kind(o, i, ret);
     ks_observed_sort(ret);
+    o->outline = NULL;
 }

@@ -11,9 +11,24 @@
 
 struct ks_ledger;
 
+/*
+ * What libvirt tells without being told what is wanted: its version, which guests there are. The thread that
+ * connects can ask, while the manifest is loaded. For one ks_observe(), and to be freed before the connection is
+ * closed.
+ */
+struct ks_outline;
+int ks_outline_read(virConnectPtr conn, struct ks_outline **ret, struct ks_error *err);
+void ks_outline_free(struct ks_outline *o); /* NULL is fine */
+static inline void ks_outline_freep(struct ks_outline **o)
+{
+    ks_outline_free(*o);
+}
+
 struct ks_observing {
     struct ks_arena *arena;
     virConnectPtr conn;
+    struct ks_outline *outline;     /* or NULL: it is read */
+    bool host_done;                 /* ks_observe_host() was called with the same manifest and result */
     int root;                       /* directory descriptor of "/" or of --root */
     const struct ks_manifest *want; /* what is named is read; NULL (import, observe): everything is */
     const struct ks_ledger *ledger; /* or NULL */
@@ -26,6 +41,12 @@ struct ks_observing {
 
 /* Everything; a kind that cannot be read is listed in ->unknown. -1 only when nothing can be observed at all. */
 int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err);
+
+/*
+ * The part of ks_observe() that asks libvirt nothing, when that is done before: while libvirt is connected to.
+ * Needs neither ->conn nor ->outline.
+ */
+void ks_observe_host(struct ks_observing *o, struct ks_observed *ret);
 
 /*
  * What a drawing of the host shows, whoever made it: nodes, CPUs and pages, links, devices and who holds them, and,

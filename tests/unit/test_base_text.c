@@ -189,6 +189,26 @@ static void hash_is_fnv_1a(void **state)
                 ks_hash_str(ks_hash_str(KS_HASH_START, "a"), "bc"));
 }
 
+/* No vectors: but no byte, length or order is lost. */
+static void long_hash_tells_texts_apart(void **state)
+{
+    char text[41] = "the quick brown fox jumps over the dogs.";
+    const uint64_t whole = ks_hash_long(KS_HASH_START, text, 40);
+
+    (void)state;
+    assert_true(ks_hash_long(KS_HASH_START, text, 40) == whole);
+    assert_true(ks_hash_long(KS_HASH_START, text, 39) != whole);
+    assert_true(ks_hash_long(KS_HASH_START + 1, text, 40) != whole);
+    for (size_t i = 0; i < 40; i++) {
+        text[i] ^= 1;
+        assert_true(ks_hash_long(KS_HASH_START, text, 40) != whole);
+        text[i] ^= 1;
+    }
+    memcpy(text, "the brown quick ", 16);
+    assert_true(ks_hash_long(KS_HASH_START, text, 40) != whole);
+    assert_true(ks_hash_long(KS_HASH_START, "x", 1) == ks_hash(KS_HASH_START, "x", 1));
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -206,10 +226,15 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nearest),       cmocka_unit_test(nearest_bears_long_words),
-        cmocka_unit_test(natural_order), cmocka_unit_test(natural_order_is_total),
-        cmocka_unit_test(numbers),       cmocka_unit_test(strings),
-        cmocka_unit_test(text_grows),    cmocka_unit_test(hash_is_fnv_1a),
+        cmocka_unit_test(nearest),
+        cmocka_unit_test(nearest_bears_long_words),
+        cmocka_unit_test(natural_order),
+        cmocka_unit_test(natural_order_is_total),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(strings),
+        cmocka_unit_test(text_grows),
+        cmocka_unit_test(hash_is_fnv_1a),
+        cmocka_unit_test(long_hash_tells_texts_apart),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -209,6 +209,37 @@ static void test_profile_fault_once(void **state)
     assert_int_equal(l.f.v[2].at.line, 1006);
 }
 
+/* Many guests are loaded by two threads: none is lost, none out of order, and a fault in either half is found. */
+static void test_many_guests(void **state)
+{
+    for (int faulty = -1; faulty < 1000; faulty += 500) { /* none, in the first half, in the second */
+        ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+        struct ks_text text = {.arena = arena};
+
+        (void)state;
+        ks_text_add(&text, "version: 1\nhost: a\nguests:\n");
+        for (int i = 999; i >= 0; i--)
+            ks_text_addf(&text, "  g%d: {memory: %dMiB, title: \"{guest} of {host}\"}\n", i,
+                         999 - i == faulty ? 0 : i + 1);
+
+        const char *const files[][2] = {{"a.yaml", ks_text_str(&text)}};
+        ks_auto(loaded_done) struct loaded l = load(files, 1, "a.yaml");
+
+        assert_int_equal(l.f.n, faulty < 0 ? 0 : 1);
+        assert_int_equal(l.m->guests.n, 1000);
+        if (faulty >= 0) {
+            assert_int_equal(l.f.v[0].at.line, 4 + faulty);
+            continue;
+        }
+        for (size_t i = 0; i < 1000; i++) {
+            const struct ks_guest *guest = (const struct ks_guest *)l.m->guests.v[i];
+            assert_string_equal(guest->o.key, ks_sprintf(arena, "g%zu", i));
+            assert_string_equal(guest->title, ks_sprintf(arena, "g%zu of a", i));
+            assert_int_equal(guest->memory, (i + 1) << 20);
+        }
+    }
+}
+
 /* Profiles multiply: a thousand guests with a profile of ten thousand values each are refused, in no time. */
 static void test_profile_bomb(void **state)
 {
@@ -238,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_diamond),
         cmocka_unit_test(test_too_many_includes),
         cmocka_unit_test(test_profile_fault_once),
+        cmocka_unit_test(test_many_guests),
         cmocka_unit_test(test_profile_bomb),
     };
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What libvirt tells without being told what is wanted; of state/ alone. */
+#pragma once
+
+#include "state/state.h"
+
+enum { KS_LISTED_AUTOSTART = 1, KS_LISTED_PAUSED = 2, KS_LISTED_TRANSIENT = 4, KS_LISTED_SAVED = 8 };
+
+struct ks_listed_guest {
+    virDomainPtr handle; /* NULL once whoever read it has freed it */
+    const char *name;    /* the handle's */
+    int id;              /* -1: it does not run */
+    unsigned flags;
+};
+
+struct ks_outline {
+    struct ks_arena *arena;
+    unsigned long libvirt_version, qemu_version; /* as in struct ks_observed */
+    size_t n;
+    struct ks_listed_guest *guests; /* sorted by name */
+    bool any_runs;
+    struct ks_error failed; /* why guests could not be listed */
+};
