@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Pools of every type that can be had here: formatted when their device is empty, never when it holds something."""
 
+import os
+
 import libvirt
 import pytest
 
@@ -173,6 +175,34 @@ def test_logical_that_is_not_there(desired, host, loop):
     assert "ext2" in build(plan, "vg")["from"] and plan.impact("pool", "vg") == "data-loss"
     desired.apply(status=3)
     assert device.holds() == "ext2"
+
+
+@pytest.fixture
+def group(host):
+    """The name of a volume group that goes again. Groups need no device mapper, which their volumes do."""
+    name = f"ks_test_{os.getpid()}"
+    yield name
+    host.reset()  # the pool that stands on it
+    host.exec("vgremove", "-f", "-y", name)
+
+
+def test_volume_group_of_an_empty_device(desired, host, loop, group):
+    device = loop(64 * MIB)
+    pool = {"type": "logical", "source": {"name": group, "devices": [device.path]}}
+    desired.want(pools={"vg": {**pool, "autostart": True}})
+    assert build(desired.plan(), "vg")["to"] == "LVM volume group" and desired.plan().impact("pool", "vg") == "safe"
+    desired.apply()
+    assert device.holds() == "LVM2_member" and group in host.exec("vgs", "--noheadings", "-o", "vg_name").stdout
+    desired.settled()
+    desired.want(pools={"vg": {**pool, "state": "inactive"}}).apply()
+    desired.want(pools={"vg": {**pool, "state": "active"}})
+    assert not build(desired.plan(), "vg"), "the group that is there is used"
+    desired.apply()
+    desired.settled()
+    desired.want(pools={"other": {"type": "logical", "source": {"name": "ks_other", "devices": [device.path]}}})
+    assert f"volume group {group}" in desired.plan().steps["pool/other"]["blocked"]
+    desired.apply("--allow", "data-loss", status=3)
+    assert group in host.exec("vgs", "--noheadings", "-o", "vg_name").stdout
 
 
 def test_hand_made_pool_is_adopted_without_a_change(desired, host, tmp):
