@@ -231,6 +231,11 @@ void ks_text_addf(struct ks_text *t, const char *fmt, ...) KS_PRINTF(2, 3);
 const char *ks_text_str(const struct ks_text *t); /* "" when nothing was added */
 
 /*
+ * The bytes of the UTF-8 sequence that `text` (not empty) begins with, of `left` at most, and its code point; 0
+ * when it is none (RFC 3629: no overlong forms, no surrogates).
+ */
+size_t ks_utf8_next(const char *text, size_t left, uint32_t *ret);
+/*
  * A text from outside (names, links, file contents) for people's eyes: control characters, what turns the direction
  * of text or takes no room, and what is no UTF-8 come out as escapes ("\n", "\x1b", "\u202e"). `text` itself where
  * there is nothing to escape.

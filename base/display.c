@@ -24,10 +24,10 @@ static const struct range combining[] = {
 };
 /* What changes what stands beside it, or is not seen: controls, directions, joiners, separators, tags. */
 static const struct range unseen[] = {
-    {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x034f, 0x034f},   {0x061c, 0x061c},
-    {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
-    {0x2060, 0x206f}, {0x3164, 0x3164}, {0xd800, 0xdfff},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
-    {0xfff0, 0xfffb}, {0xfffe, 0xffff}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe00ff},
+    {0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x034f, 0x034f},   {0x061c, 0x061c},
+    {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+    {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},   {0xfff0, 0xfffb},
+    {0xfffe, 0xffff}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe00ff},
 };
 
 static bool in(const struct range *ranges, size_t n, uint32_t c)
@@ -39,29 +39,7 @@ static bool in(const struct range *ranges, size_t n, uint32_t c)
 }
 #define IN(ranges, c) in((ranges), KS_COUNT(ranges), (c))
 
-/* The code point that `text` (not empty) begins with; its bytes, or 0 when it is no UTF-8 there. */
-static size_t decode(const char *text, uint32_t *ret)
-{
-    static const struct {
-        unsigned mask, lead;
-        uint32_t least;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-    const unsigned char *p = (const unsigned char *)text;
-
-    for (size_t n = 0; n < KS_COUNT(forms); n++) {
-        if ((*p & forms[n].mask) != forms[n].lead)
-            continue;
-        uint32_t c = *p & (~forms[n].mask & 0xff);
-        for (size_t i = 1; i <= n; i++) {
-            if ((p[i] & 0xc0) != 0x80) /* the text's end, too */
-                return 0;
-            c = c << 6 | (p[i] & 0x3f);
-        }
-        *ret = c;
-        return c >= forms[n].least && c <= 0x10ffff ? n + 1 : 0;
-    }
-    return 0;
-}
+enum { SEQUENCE_MAX = 4 }; /* bytes of UTF-8; a text's end ends a sequence, too */
 
 static void escape(struct ks_text *out, uint32_t c)
 {
@@ -76,7 +54,7 @@ static bool is_plain(const char *text)
     uint32_t c;
 
     for (size_t n; *text; text += n) {
-        n = decode(text, &c);
+        n = ks_utf8_next(text, SEQUENCE_MAX, &c);
         if (n == 0 || IN(unseen, c))
             return false;
     }
@@ -91,7 +69,7 @@ const char *ks_display(struct ks_arena *arena, const char *text)
     if (!text || is_plain(text))
         return text;
     for (size_t n; *text; text += n) {
-        n = decode(text, &c);
+        n = ks_utf8_next(text, SEQUENCE_MAX, &c);
         if (n > 0 && !IN(unseen, c)) {
             ks_text_addn(&out, text, n);
             continue;
@@ -113,7 +91,7 @@ size_t ks_columns_fit(const char *text, size_t columns)
     uint32_t c = 0;
 
     while (text[at]) {
-        const size_t n = decode(text + at, &c);
+        const size_t n = ks_utf8_next(text + at, SEQUENCE_MAX, &c);
         const size_t more = n > 0 ? columns_of(c) : 1;
         if (taken + more > columns)
             break;
@@ -129,7 +107,7 @@ size_t ks_columns(const char *text)
     uint32_t c = 0;
 
     for (size_t n; *text; text += n) {
-        n = decode(text, &c);
+        n = ks_utf8_next(text, SEQUENCE_MAX, &c);
         taken += n > 0 ? columns_of(c) : 1;
         n = n > 0 ? n : 1;
     }

@@ -122,32 +122,6 @@ struct palette {
 static const struct palette plain = {"", "", "", "", "", ""};
 static const struct palette ansi = {"\033[1m", "\033[1;31m", "\033[1;35m", "\033[1;32m", "\033[36m", "\033[0m"};
 
-/* The length of the UTF-8 sequence at `p`, and its code point; 0 when it is not one. */
-static size_t utf8_next(const unsigned char *p, size_t left, uint32_t *ret)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = *p < 0x80                 ? 1
-               : *p >= 0xf0 && *p < 0xf8 ? 4
-               : *p >= 0xe0 && *p < 0xf0 ? 3
-               : *p >= 0xc0 && *p < 0xe0 ? 2
-                                         : 0;
-
-    if (n == 0 || n > left)
-        return 0;
-
-    uint32_t c = n == 1 ? *p : *p & (0x7fU >> n);
-
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3fU);
-    }
-    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-        return 0;
-    *ret = c;
-    return n;
-}
-
 /* Characters that would move the cursor, hide text, or turn its direction: what is shown must be what is there. */
 static bool unprintable(uint32_t c)
 {
@@ -159,7 +133,7 @@ static bool unprintable(uint32_t c)
 static size_t put_char(FILE *out, const char *p, size_t left)
 {
     uint32_t c = 0;
-    size_t n = utf8_next((const unsigned char *)p, left, &c);
+    size_t n = ks_utf8_next(p, left, &c);
 
     if (*p == '\t')
         fputc(' ', out);
@@ -193,7 +167,7 @@ static size_t count_chars(const char *text, size_t len)
 
     for (size_t i = 0; i < len; n++) {
         uint32_t c;
-        size_t step = utf8_next((const unsigned char *)text + i, len - i, &c);
+        size_t step = ks_utf8_next(text + i, len - i, &c);
 
         i += step ? step : 1;
     }
@@ -242,8 +216,7 @@ static void print_line(FILE *out, const char *line, size_t len, size_t col, cons
     fputs(first ? "  ..." : "  ", out);
     for (size_t i = 0, n = 0; n < last; n++) {
         uint32_t c;
-        size_t step =
-            n >= first ? put_char(out, line + i, len - i) : utf8_next((const unsigned char *)line + i, len - i, &c);
+        size_t step = n >= first ? put_char(out, line + i, len - i) : ks_utf8_next(line + i, len - i, &c);
 
         i += step ? step : 1;
     }

@@ -274,3 +274,29 @@ uint64_t ks_hash_long(uint64_t hash, const void *data, size_t n)
     }
     return ks_hash(hash, p, n);
 }
+
+size_t ks_utf8_next(const char *text, size_t left, uint32_t *ret)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t n = *p < 0x80                 ? 1
+               : *p >= 0xf0 && *p < 0xf8 ? 4
+               : *p >= 0xe0 && *p < 0xf0 ? 3
+               : *p >= 0xc0 && *p < 0xe0 ? 2
+                                         : 0;
+
+    if (n == 0 || n > left)
+        return 0;
+
+    uint32_t c = n == 1 ? *p : *p & (0x7fU >> n);
+
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (p[i] & 0x3fU);
+    }
+    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+        return 0;
+    *ret = c;
+    return n;
+}

@@ -13,32 +13,6 @@ struct scan {
     size_t shown;
 };
 
-/* The length of the UTF-8 sequence at `p`, or 0; its code point (RFC 3629: no overlong forms, no surrogates). */
-static size_t decode(const unsigned char *p, size_t left, uint32_t *ret)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = *p < 0x80                 ? 1
-               : *p >= 0xf0 && *p < 0xf8 ? 4
-               : *p >= 0xe0 && *p < 0xf0 ? 3
-               : *p >= 0xc0 && *p < 0xe0 ? 2
-                                         : 0;
-
-    if (n == 0 || n > left)
-        return 0;
-
-    uint32_t c = n == 1 ? *p : *p & (0x7fU >> n);
-
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3fU);
-    }
-    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-        return 0;
-    *ret = c;
-    return n;
-}
-
 /* YAML 1.2, 5.1 "Character Set", without the line breaks of YAML 1.1: no editor counts lines by them. */
 static const char *refused(uint32_t c, bool newline_next)
 {
@@ -80,7 +54,7 @@ static void scan_text(struct scan *s)
 
     for (size_t i = 0; i < s->len;) {
         uint32_t c = p[i];
-        size_t n = c >= 0x20 && c < 0x7f ? 1 : decode(p + i, s->len - i, &c);
+        size_t n = c >= 0x20 && c < 0x7f ? 1 : ks_utf8_next((const char *)p + i, s->len - i, &c);
 
         if (n == 0)
             replace(s, i, 1, NULL);

@@ -206,7 +206,7 @@ static void texts_from_outside(void **state)
         {"\xc2\x9b", "\\x9b", 4},                /* C1: a terminal takes it for ESC [ */
         {"\xff\xfe", "\\xff\\xfe", 8},           /* no UTF-8 */
         {"\xc0\xaf", "\\xc0\\xaf", 8},           /* '/' in a form that is too long */
-        {"\xed\xa0\x80", "\\ud800", 6},          /* half a surrogate pair */
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80", 12}, /* half a surrogate pair */
         {"\xe6\x95", "\\xe6\\x95", 8},           /* cut off */
         {"\xe2\x80\xae", "\\u202e", 6},          /* right to left from here */
         {"\xf3\xa0\x80\xa1", "\\U000e0021", 10}, /* a tag, not seen */
