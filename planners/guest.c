@@ -216,6 +216,8 @@ static void plan_rename(struct job *j, const struct ks_seen_guest *old)
     /* libvirt renames only what is off. */
     (void)ks_step_add(j->t.p, s, "name", old->name, j->t.name, is_running(old) ? KS_RESTART : KS_SAFE);
     ks_step_hold(j->t.p, s, &j->want->allow);
+    if (old->managed_save)
+        ks_step_block(j->t.p, s, "libvirt renames no guest with a saved state: start it, or drop that state");
     j->t.after = s->id;
 }
 

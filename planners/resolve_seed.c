@@ -23,7 +23,7 @@ static const struct ks_disk *find_ours(const struct ks_planning *p, const struct
 
 static const char *free_target(struct ks_planning *p, const struct ks_guest *want, const struct ks_seen_guest *seen)
 {
-    for (char c = 'a'; c <= 'z'; c++) {
+    for (int c = 'a'; c <= 'z'; c++) {
         const char *target = ks_sprintf(p->arena, "sd%c", c);
         if (!ks_map_get(&want->disks, target) &&
             !(seen && seen->config && ks_map_get(&seen->config->disks, target)) &&

@@ -250,6 +250,15 @@ def test_a_new_name_is_a_rename(desired, host):
     desired.settled()
 
 
+def test_a_rename_that_libvirt_refuses_is_said_beforehand(desired, host):
+    desired.want(guests={"old": {**SMALL, "state": "running"}}).apply()
+    host.domain("old").managedSave()
+    desired.want(guests={"new": {**SMALL, "was": "old"}})
+    assert any("saved state" in (s["blocked"] or "") for s in desired.plan().json["steps"])
+    desired.apply(status=3)
+    assert host.guests() == ["old"] and host.domain("old").hasManagedSaveImage()
+
+
 # ---- a hundred, three hundred ----
 
 
