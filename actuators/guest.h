@@ -9,6 +9,7 @@
 /* A domain's XML as it is now, parsed, read, and compared with what is wanted. */
 struct ks_guest_doc {
     xmlDoc *doc;
+    char *text; /* as libvirt gave it */
     struct ks_guest *have;
     struct ks_changes changes;
 };

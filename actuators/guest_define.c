@@ -8,14 +8,43 @@
 #include "schema/guest_new.h"
 #include "schema/mark.h"
 
+static int define_text(struct ks_acting *a, const char *text, unsigned flags, struct ks_error *err)
+{
+    ks_auto(ks_domainp) virDomainPtr domain = virDomainDefineXMLFlags(a->conn, text, flags);
+
+    return domain ? 0 : ks_fail_virt(err, "define the guest");
+}
+
 static int define(struct ks_acting *a, xmlDoc *doc, struct ks_error *err)
 {
-    ks_auto(ks_domainp) virDomainPtr domain = NULL;
     char *text = ks_xml_text(xmlDocGetRootElement(doc));
+    const int failed = define_text(a, text, VIR_DOMAIN_DEFINE_VALIDATE, err);
 
-    domain = virDomainDefineXMLFlags(a->conn, text, VIR_DOMAIN_DEFINE_VALIDATE);
     xmlFree(text);
-    return domain ? 0 : ks_fail_virt(err, "define the guest");
+    return failed;
+}
+
+/*
+ * libvirt takes definitions without looking at its own schema, unless it is asked to, and keeps some that the
+ * schema refuses. Such a one can be edited all the same: it is no worse than it was. `old`: what it is so far.
+ */
+static int redefine(struct ks_acting *a, xmlDoc *doc, const char *old, struct ks_error *err)
+{
+    ks_auto(ks_error_done) struct ks_error of_old = {0};
+    char *text;
+    int failed;
+
+    if (define(a, doc, err) == 0)
+        return 0;
+    if (err->sys_errno != VIR_ERR_XML_INVALID_SCHEMA ||
+        define_text(a, old, VIR_DOMAIN_DEFINE_VALIDATE, &of_old) == 0 ||
+        of_old.sys_errno != VIR_ERR_XML_INVALID_SCHEMA)
+        return -1;
+    ks_error_done(err);
+    text = ks_xml_text(xmlDocGetRootElement(doc));
+    failed = define_text(a, text, 0, err);
+    xmlFree(text);
+    return failed;
 }
 
 /* A field that is as planned is left alone; one that is neither as it was nor as it will be makes the plan stale.
@@ -140,7 +169,7 @@ static int edit_definition(struct ks_acting *a, const struct ks_step *step, virD
     }
     if (defines && !a->dry_run) {
         ks_tell(a, step, "writing the definition", -1);
-        if (remember_pending(a, step, domain, &d.changes, err) < 0 || define(a, d.doc, err) < 0 ||
+        if (remember_pending(a, step, domain, &d.changes, err) < 0 || redefine(a, d.doc, d.text, err) < 0 ||
             verify(a, step, domain, err) < 0)
             return -1;
     }

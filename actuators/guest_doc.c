@@ -5,6 +5,7 @@ void ks_guest_doc_done(struct ks_guest_doc *d)
 {
     if (d->doc)
         xmlFreeDoc(d->doc);
+    free(d->text);
     *d = (struct ks_guest_doc){0};
 }
 
@@ -23,6 +24,7 @@ int ks_guest_doc_read(struct ks_acting *a, virDomainPtr domain, unsigned flags, 
     ks_name_volumes(a->arena, a->have, ret->have); /* as what was planned from has them */
     if (want)
         ks_diff(a->arena, &want->o, &ret->have->o, !(flags & VIR_DOMAIN_XML_INACTIVE), &ret->changes);
+    ret->text = ks_take(text);
     return 0;
 }
 

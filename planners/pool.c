@@ -18,6 +18,15 @@ static bool is_absent(const struct ks_pool *want)
     return want && ks_has(&want->o, "state") && want->state == KS_POOL_ABSENT;
 }
 
+/* Its definition names this secret already, and this plan does not start it: that is as it was. */
+static bool has_secret(const struct ks_pool *want, const struct ks_seen_pool *seen)
+{
+    const struct ks_pool_source *source = seen && seen->config ? seen->config->source : NULL;
+    const bool starts = ks_has(&want->o, "state") && want->state == KS_POOL_ACTIVE && seen && !seen->active;
+
+    return !starts && source && source->auth && ks_streq(source->auth->secret, want->source->auth->secret);
+}
+
 static void needs_secret(struct ks_thing *t, struct ks_step *s)
 {
     const struct ks_pool *want = job(t)->want;
@@ -33,7 +42,7 @@ static void needs_secret(struct ks_thing *t, struct ks_step *s)
         return;
     }
     ks_step_needs(p, s, id);
-    if (!ks_map_get(&p->want->secrets, auth->secret))
+    if (!ks_map_get(&p->want->secrets, auth->secret) && !has_secret(want, job(t)->seen))
         (void)ks_report(p->findings, KS_E_NOT_FOUND, ks_at(&auth->o, "secret"),
                         "pool %s: there is no secret '%s', neither in the manifest nor on the host", want->o.key,
                         auth->secret);

@@ -32,7 +32,7 @@ static void settle_machine(struct job *j)
 
     for (size_t i = 0; j->want->machine && i < caps->machines.n; i++)
         if (caps->machines.v[i].alias && ks_streq(caps->machines.v[i].name, j->want->machine))
-            j->want->machine = caps->machines.v[i].alias;
+            j->want->machine = j->full->machine = caps->machines.v[i].alias;
 }
 
 /* Images that the domain names by hand stay named by hand: a fragment says them. */

@@ -73,18 +73,24 @@ static void add_word(struct ks_text *out, const char *text, enum layout layout)
         ks_text_add_quoted(out, text);
 }
 
+/* A number is as good a key as a word, and reads better bare; behind a zero, some readers take it for octal. */
+static void add_key(struct ks_text *out, const char *key, enum layout layout)
+{
+    uint64_t number;
+
+    if (layout != JSON && ks_parse_u64(key, &number) == 0 && (*key != '0' || !key[1]))
+        ks_text_add(out, key);
+    else
+        add_word(out, key, layout);
+}
+
 static void add_map(struct ks_text *out, const struct ks_map *map, bool sequence, enum layout layout)
 {
     ks_text_add(out, sequence ? "[" : "{");
     for (size_t i = 0; i < map->n; i++) {
         ks_text_add(out, i ? ", " : "");
         if (!sequence) {
-            /* A number is as good a key as a word, and reads better bare. */
-            uint64_t number;
-            if (layout != JSON && ks_parse_u64(map->v[i]->key, &number) == 0)
-                ks_text_add(out, map->v[i]->key);
-            else
-                add_word(out, map->v[i]->key, layout);
+            add_key(out, map->v[i]->key, layout);
             ks_text_add(out, ": ");
         }
         add_object(out, map->v[i], layout);
@@ -242,13 +248,9 @@ static int add_literal(struct ks_text *out, const char *text, unsigned indent)
 void ks_print_entry(struct ks_text *out, const struct ks_obj *obj, unsigned indent, bool block)
 {
     struct ks_text flow = {.arena = out->arena};
-    uint64_t number;
 
     indent_by(out, indent);
-    if (ks_parse_u64(obj->key, &number) == 0)
-        ks_text_add(out, obj->key);
-    else
-        add_word(out, obj->key, FLOW);
+    add_key(out, obj->key, FLOW);
     add_object(&flow, obj, FLOW);
     if (ks_streq(ks_text_str(&flow), "{}") || (!block && indent + strlen(obj->key) + 2 + flow.n <= LINE)) {
         ks_text_addf(out, ": %s\n", ks_text_str(&flow));

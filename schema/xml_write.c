@@ -153,7 +153,7 @@ static int write_object(struct writer *w, xmlNode *node, const struct ks_field *
     if (!target || write_fields(w, target, child))
         return -1;
     if (field->xml && target != w->stop)
-        ks_xml_prune(target, w->stop); /* nothing in it had a place in the XML */
+        ks_xml_prune(target, node); /* nothing in it had a place in the XML; `node` is the caller's to judge */
     return 0;
 }
 

@@ -37,6 +37,10 @@ def adapted(text, machines):
     return etree.tostring(root).decode()
 
 
+def kind_of(text):
+    return etree.fromstring(text.encode()).tag
+
+
 def machines_of(conn):
     caps = etree.fromstring(conn.getCapabilities())
     return {m.text for m in caps.iter("machine")}
@@ -213,7 +217,7 @@ class Trip:
 
     def run(self, xml, changes=None):
         """The whole round; Refused when this libvirt does not take the XML."""
-        kind = KINDS[etree.fromstring(xml.encode()).tag](self.host.conn)
+        kind = KINDS[kind_of(xml)](self.host.conn)
         try:
             thing = kind.define(xml)
             # libvirt moves some things about when it first sees its own text again.
@@ -232,7 +236,7 @@ class Trip:
         self._run("validate")
         self._plan(adopts=True)
         self._run("apply")
-        _same(kind, thing, before, ())
+        same(kind, thing, before, ())
         self._plan(adopts=False)
         for what, change, paths in kind.changes(manifest[kind.key][name] or {}, before):
             if only and what.split(".")[-1] not in only:
@@ -243,12 +247,12 @@ class Trip:
             now, flag = kind.text(thing), thing.autostart()
             self.file.write_text(yaml.safe_dump(manifest, sort_keys=False))
             self._run("apply")
-            differs = _same(kind, thing, now, paths)
+            differs = same(kind, thing, now, paths)
             assert differs or thing.autostart() != flag, f"{what}: nothing changed"
             self._plan(adopts=False)
 
 
-def _same(kind, thing, before, paths):
+def same(kind, thing, before, paths):
     """What differs from `before`, all of it in one of these places; the mark of adoption aside."""
     now = kind.text(thing)
     ours = difference(before, now, ignore=(METADATA,))
