@@ -139,7 +139,7 @@ def test_a_name_that_is_nobodys(host):
     assert "there is no guest 'web2'; did you mean 'web1'?" in result.stderr
 
 
-@pytest.mark.parametrize("file", ["domains/odd-texts.xml", "networks/dual-stack-dns.xml", "pools/rbd.xml"])
+@pytest.mark.parametrize("file", ["hard/odd-texts.xml", "networks/dual-stack-dns.xml", "pools/rbd.xml"])
 def test_one_file_alone(host, tmp, file):
     try:
         Trip(host, tmp).run(adapted((CORPUS / file).read_text(), machines_of(host.conn)))
