@@ -198,10 +198,53 @@ static void plan_one(struct ks_planning *p, const struct ks_bridge *want)
                           "bridge %s is managed by %s as well: let one do it", name, seen->managed_by);
 }
 
+/* ---- ports that go from one bridge to another ---- */
+
+/* The step that changes this bridge; NULL: it stays as it is, or goes. */
+static struct ks_step *changing_step(struct ks_planning *p, const char *name)
+{
+    const char *id = ks_sprintf(p->arena, "bridge/%s", name);
+
+    for (size_t i = 0; i < p->plan->n; i++)
+        if (p->plan->v[i]->action == KS_ACT_DEFINE && ks_streq(p->plan->v[i]->id, id))
+            return p->plan->v[i];
+    return NULL;
+}
+
+static bool comes_after(struct ks_planning *p, const struct ks_step *s, const struct ks_step *other)
+{
+    if (s == other)
+        return true;
+    for (size_t i = 0; i < s->follows.n; i++) {
+        const struct ks_step *before = changing_step(p, s->follows.v[i] + strlen("bridge/"));
+        if (before && comes_after(p, before, other))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Who gives a port away goes first: at the same time, it might take the port from who has it by then. Where bridges
+ * exchange ports, one of them takes its own from the other, which finds it gone.
+ */
+static void follow_givers(struct ks_planning *p, const struct ks_bridge *want)
+{
+    struct ks_step *taker = changing_step(p, want->o.key);
+
+    for (size_t i = 0; taker && i < want->ports.n; i++) {
+        const struct ks_seen_link *link = ks_seen_link(p->have, want->ports.v[i]);
+        struct ks_step *giver = link && link->master ? changing_step(p, link->master) : NULL;
+        if (giver && !comes_after(p, giver, taker) && !lists(&taker->follows, giver->id))
+            ks_step_follows(p, taker, giver->id);
+    }
+}
+
 void ks_plan_bridges(struct ks_planning *p)
 {
     for (size_t i = 0; i < p->want->bridges.n; i++)
         plan_one(p, (const struct ks_bridge *)p->want->bridges.v[i]);
+    for (size_t i = 0; i < p->want->bridges.n; i++)
+        follow_givers(p, (const struct ks_bridge *)p->want->bridges.v[i]);
     for (size_t i = 0; i < p->have->bridges.n && ks_prunes(p); i++) {
         const struct ks_seen_bridge *seen = &p->have->bridges.v[i];
         if (seen->owned && !ks_map_get(&p->want->bridges, seen->name))

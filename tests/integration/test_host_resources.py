@@ -29,6 +29,18 @@ def test_bridge_carries_frames(desired, host):
         desired.settled()
 
 
+def test_ports_move_between_bridges(desired, host):
+    """Whoever gives a port away does so before another takes it, in whatever order their names stand."""
+    ways = [(["p-st0", "p-st1"], []), ([], ["p-st1", "p-st0"]), (["p-st1"], ["p-st0"]), (["p-st0"], ["p-st1"])]
+    with net.stations(host, None, None):
+        for here, there in ways:
+            desired.want(bridges={"br0": {"ports": here, "up": True}, "br1": {"ports": there, "up": True}})
+            desired.apply("--allow", "network")
+            masters = {port: link(host, port)["master"] for port in ("p-st0", "p-st1")}
+            assert masters == {**dict.fromkeys(here, "br0"), **dict.fromkeys(there, "br1")}
+            desired.settled()
+
+
 def test_bridge_fields(desired, host):
     bridge = {"stp": False, "mtu": 1500, "mac": "52:54:00:00:00:01", "addresses": ["192.0.2.10/24"], "up": True}
     desired.want(bridges={"br0": bridge}).apply("--allow", "network")

@@ -204,7 +204,7 @@ static void long_hash_tells_texts_apart(void **state)
         assert_true(ks_hash_long(KS_HASH_START, text, 40) != whole);
         text[i] ^= 1;
     }
-    memcpy(text, "the brown quick ", 16);
+    memmove(text + 4, text + 10, 6); /* "the brown brown " */
     assert_true(ks_hash_long(KS_HASH_START, text, 40) != whole);
     assert_true(ks_hash_long(KS_HASH_START, "x", 1) == ks_hash(KS_HASH_START, "x", 1));
 }

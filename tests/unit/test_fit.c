@@ -36,7 +36,7 @@ static void make_host(struct ks_fit *fit)
     for (unsigned n = 0; n < nodes; n++) {
         struct ks_fit_node *node = &fit->nodes[n];
         node->id = (int)(n + n / 2);
-        node->memory = node->memory_free = (uint64_t)(below(64) * PAGE);
+        node->memory = node->memory_free = (uint64_t)below(64) * PAGE;
         for (unsigned c = 0; c < cores; c++, fit->n_cores++)
             for (unsigned t = 0; t < threads; t++, cpu++) {
                 ks_cpuset_add(fit->arena, &list[fit->n_cores], cpu);
