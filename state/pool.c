@@ -7,7 +7,9 @@
 #include "schema/xml.h"
 #include "state/state.h"
 
+#include <fcntl.h>
 #include <libxml/parser.h>
+#include <sys/statvfs.h>
 
 enum { VOLUME_ABSENT = 1, POOL_ABSENT = 2 };
 
@@ -20,6 +22,7 @@ struct pool_reading {
     const struct ks_strings *read; /* "pool/name" of volumes whose XML is needed, of all pools; sorted */
     bool read_all;
     bool files; /* its volumes are files */
+    bool netfs; /* on a server */
 };
 
 static bool prunes(const struct ks_manifest *want)
@@ -300,11 +303,38 @@ static void set_runtime(struct ks_seen_pool *seen, struct ks_pool *pool)
     ks_mark(&pool->o, "autostart");
 }
 
+static bool is_on_this_host(virConnectPtr conn)
+{
+    ks_auto(ks_freep) char *uri = virConnectGetURI(conn);
+    const char *authority = uri ? strstr(uri, "://") : NULL;
+
+    return authority && authority[3] == '/';
+}
+
+/*
+ * libvirt tells the room that it saw when it last refreshed the pool; the file system may have grown since, or
+ * filled. Not of netfs: a server that is gone would be waited for.
+ */
+static void look_at_room(struct pool_reading *r)
+{
+    const char *path = r->seen->path;
+    struct statvfs fs;
+
+    if (!r->files || r->netfs || !r->seen->active || !path || !is_on_this_host(r->o->conn))
+        return;
+    ks_auto(ks_closep) int fd = openat(r->o->root, path + (*path == '/'), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fstatvfs(fd, &fs) < 0)
+        return;
+    r->seen->capacity = (uint64_t)fs.f_blocks * fs.f_frsize;
+    r->seen->available = (uint64_t)fs.f_bfree * fs.f_frsize;
+}
+
 static int read_pool_xml(struct pool_reading *r, struct ks_error *err)
 {
     ks_auto(ks_freep) char *text = virStoragePoolGetXMLDesc(r->handle, 0);
     ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
     struct ks_arena *arena = r->o->arena;
+    const char *type;
     struct ks_pool *pool;
     xmlNode *root;
 
@@ -318,9 +348,9 @@ static int read_pool_xml(struct pool_reading *r, struct ks_error *err)
     read_auth(arena, root, pool);
     read_hosts(arena, root, pool);
     set_runtime(r->seen, pool);
-    r->files = ks_xml_attr(root, "type") &&
-               (ks_streq(ks_xml_attr(root, "type"), "dir") || ks_streq(ks_xml_attr(root, "type"), "fs") ||
-                ks_streq(ks_xml_attr(root, "type"), "netfs"));
+    type = ks_xml_attr(root, "type");
+    r->netfs = ks_streq(type, "netfs");
+    r->files = r->netfs || ks_streq(type, "dir") || ks_streq(type, "fs");
     ks_obj_forget_xml(&pool->o);
     if (r->o->keep_xml)
         r->seen->xml = ks_strdup(arena, text);
@@ -329,6 +359,7 @@ static int read_pool_xml(struct pool_reading *r, struct ks_error *err)
     r->seen->capacity = number_at(arena, root, "capacity");
     r->seen->allocation = number_at(arena, root, "allocation");
     r->seen->available = number_at(arena, root, "available");
+    look_at_room(r);
     return 0;
 }
 

@@ -71,7 +71,6 @@ def test_full_pool(desired, host, tmp):
         assert "space" in result.stderr + result.stdout, str(result)
         assert host.exec("ls", f"{tmp}/pool").stdout == "", "half a volume is left"
         host.exec("mount", "-o", "remount,size=64m", f"{tmp}/pool").ok()
-        host.virsh("pool-refresh", "p").ok()  # libvirt tells the room that it last saw
         desired.apply()
         desired.settled()
         seen = host.exec("sha256sum", f"{tmp}/pool/v").ok().stdout.split()[0]
