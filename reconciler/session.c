@@ -7,6 +7,7 @@
 
 #include "reconciler/config.h"
 #include "reconciler/events.h"
+#include "schema/xml.h"
 
 /* ---- opening ------------------------------------------------------------------------------------------------ */
 
@@ -245,16 +246,19 @@ bool ks_session_is_embedded(const struct ks_session *s)
     return uri && strstr(uri, "/embed") != NULL;
 }
 
-/* An embedded driver logs to this process's stderr what it returns as errors besides. */
-static void quieten_embedded(const struct ks_session *s)
+/* An embedded driver works in our threads, and logs to this process's stderr what it returns as errors besides. */
+static void prepare_embedded(const struct ks_session *s)
 {
-    if (ks_session_is_embedded(s) && !s->options->debug && !getenv("LIBVIRT_DEBUG"))
+    if (!ks_session_is_embedded(s))
+        return;
+    ks_xml_share_validation();
+    if (!s->options->debug && !getenv("LIBVIRT_DEBUG"))
         (void)setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0);
 }
 
 void ks_session_connect_start(struct ks_session *s, bool writes)
 {
-    quieten_embedded(s);
+    prepare_embedded(s);
     s->writes = writes;
     if (writes || ks_session_is_embedded(s))
         s->loop = ks_event_loop_start();

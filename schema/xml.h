@@ -12,6 +12,13 @@
 
 #include "schema/schema.h"
 
+/*
+ * To be called before several threads check documents against a schema, as an embedded libvirt does with what we
+ * define: libxml2 before 2.12 fills its tables of types at their first use, without a lock; of two guests defined
+ * at once, one was refused ("type library already registered").
+ */
+void ks_xml_share_validation(void);
+
 /* ---- nodes -------------------------------------------------------------------------------------------------- */
 
 /* The first child element, the next sibling element, of this name (NULL: any); NULL when there is none. */
