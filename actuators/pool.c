@@ -1,103 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "actuators/storage.h"
-
-#include "schema/xml.h"
+#include "actuators/pool.h"
 
 enum { POOL_ACTIVE };
 
 static const char *id_of(struct ks_acting *a, const struct ks_step *step)
 {
     return ks_sprintf(a->arena, "pool/%s", step->name);
-}
-
-static const char *type_of(struct ks_acting *a, const struct ks_pool *pool)
-{
-    return ks_show(a->arena, &pool->o.kind->fields[ks_row(pool->o.kind, "type")], &pool->o);
-}
-
-/* ---- its XML ------------------------------------------------------------------------------------------------ */
-
-/* host, host:port, [IPv6]:port */
-static void add_host(struct ks_arena *arena, xmlNode *source, const char *text)
-{
-    xmlNode *host = ks_storage_add(source, "host", NULL);
-    const char *colon = strrchr(text, ':');
-    uint64_t port;
-    size_t n = strlen(text);
-
-    if (colon && (text[0] == '[' ? colon[-1] == ']' : strchr(text, ':') == colon) &&
-        ks_parse_u64(colon + 1, &port) == 0) {
-        ks_xml_set_attr(host, "port", colon + 1);
-        n = (size_t)(colon - text);
-    }
-    if (n > 1 && text[0] == '[' && text[n - 1] == ']')
-        ks_xml_set_attr(host, "name", ks_strndup(arena, text + 1, n - 2));
-    else
-        ks_xml_set_attr(host, "name", ks_strndup(arena, text, n));
-}
-
-static void add_auth(xmlNode *source, const struct ks_auth *auth, const char *type)
-{
-    xmlNode *node = ks_storage_add(source, "auth", NULL);
-
-    ks_xml_set_attr(node, "type", ks_streq(type, "rbd") ? "ceph" : "chap");
-    ks_xml_set_attr(node, "username", auth->user);
-    ks_xml_set_attr(ks_storage_add(node, "secret", NULL), "usage", auth->secret);
-}
-
-static void add_source(struct ks_arena *arena, xmlNode *root, const struct ks_pool_source *from, const char *type)
-{
-    xmlNode *source = ks_storage_add(root, "source", NULL);
-
-    if (!from)
-        return;
-    if (from->host)
-        add_host(arena, source, from->host);
-    for (size_t i = 0; i < from->hosts.n; i++)
-        add_host(arena, source, from->hosts.v[i]);
-    if (from->dir)
-        ks_xml_set_attr(ks_storage_add(source, "dir", NULL), "path", from->dir);
-    for (size_t i = 0; i < from->devices.n; i++)
-        ks_xml_set_attr(ks_storage_add(source, "device", NULL), "path", from->devices.v[i]);
-    if (from->adapter) {
-        xmlNode *adapter = ks_storage_add(source, "adapter", NULL);
-        ks_xml_set_attr(adapter, "type", "scsi_host");
-        ks_xml_set_attr(adapter, "name", from->adapter);
-    }
-    if (from->initiator)
-        ks_xml_set_attr(ks_storage_add(ks_storage_add(source, "initiator", NULL), "iqn", NULL), "name",
-                        from->initiator);
-    if (from->auth)
-        add_auth(source, from->auth, type);
-    if (from->name)
-        (void)ks_storage_add(source, "name", from->name);
-    if (from->format)
-        ks_xml_set_attr(ks_storage_add(source, "format", NULL), "type", from->format);
-}
-
-/* Where the devices of such a pool appear anyway. */
-static const char *default_path(const char *type)
-{
-    if (ks_streq(type, "iscsi") || ks_streq(type, "scsi"))
-        return "/dev/disk/by-path";
-    if (ks_streq(type, "mpath"))
-        return "/dev/mapper";
-    return ks_streq(type, "disk") ? "/dev" : NULL;
-}
-
-static char *make_xml(struct ks_acting *a, const struct ks_pool *want)
-{
-    ks_auto(ks_xml_docp) xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
-    xmlNode *root = xmlNewNode(NULL, BAD_CAST "pool");
-    const char *type = type_of(a, want), *path = want->path ? want->path : default_path(type);
-
-    (void)xmlDocSetRootElement(doc, root);
-    ks_xml_set_attr(root, "type", type);
-    (void)ks_storage_add(root, "name", want->o.key);
-    add_source(a->arena, root, want->source, type);
-    if (path)
-        (void)ks_storage_add(ks_storage_add(root, "target", NULL), "path", path);
-    return ks_xml_text(root);
 }
 
 /* ---- on and off --------------------------------------------------------------------------------------------- */
@@ -189,7 +97,7 @@ static int make_pool(struct ks_acting *a, const struct ks_step *step, virStorage
 {
     const struct ks_pool *want = (const struct ks_pool *)step->want;
 
-    if (wants_active(want) && start(a, step, pool, type_of(a, want), true, err) < 0)
+    if (wants_active(want) && start(a, step, pool, ks_pool_type_name(a, want), true, err) < 0)
         return -1;
     if (ks_has(&want->o, "autostart") && set_autostart(pool, want->autostart, err) < 0)
         return -1;
@@ -215,7 +123,7 @@ static int create(struct ks_acting *a, const struct ks_step *step, enum ks_outco
     ks_tell(a, step, "defining", -1);
     if (ks_storage_own(a, id_of(a, step), true, err) < 0)
         return -1;
-    xml = make_xml(a, (const struct ks_pool *)step->want);
+    xml = ks_pool_xml(a, (const struct ks_pool *)step->want);
     pool = virStoragePoolDefineXML(a->conn, xml, 0);
     xmlFree(xml);
     if (!pool)
@@ -238,6 +146,64 @@ static int stop(struct ks_acting *a, const struct ks_step *step, virStoragePoolP
     return 0;
 }
 
+/* ---- editing ------------------------------------------------------------------------------------------------ */
+
+static bool has_lines(const struct ks_step *step, bool live)
+{
+    for (size_t i = 0; i < step->fields.n; i++)
+        if ((live ? step->fields.v[i].live : step->fields.v[i].define) &&
+            (ks_streq(step->fields.v[i].path, "path") || ks_starts(step->fields.v[i].path, "source")))
+            return true;
+    return false;
+}
+
+static int define(struct ks_acting *a, const char *xml, struct ks_error *err)
+{
+    ks_auto(ks_poolp) virStoragePoolPtr pool = virStoragePoolDefineXML(a->conn, xml, 0);
+
+    return pool ? 0 : ks_fail_virt(err, "define it");
+}
+
+/* It was active: whatever happens, it is to be so again. */
+static int restart(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr pool, const char *type,
+                   const char *old, struct ks_error *err)
+{
+    ks_auto(ks_error_done) struct ks_error back = {0};
+
+    if (stop(a, step, pool, err) < 0) {
+        (void)define(a, old, &back);
+        return ks_wrap(err, "its definition is as it was");
+    }
+    if (start(a, step, pool, type, field_of(step, "path"), err) == 0)
+        return 0;
+    if (define(a, old, &back) == 0 && KS_STORAGE_TRY(a, virStoragePoolCreate(pool, 0)) == 0)
+        return ks_wrap(err, "it is active as it was");
+    return ks_wrap(err, "it is inactive now");
+}
+
+/* The definition first: what libvirt does not take, it refuses before anything is stopped. */
+static int edit(struct ks_acting *a, const struct ks_step *step, virStoragePoolPtr pool, struct ks_error *err)
+{
+    ks_auto(ks_freep) char *old = virStoragePoolGetXMLDesc(pool, VIR_STORAGE_XML_INACTIVE);
+    const char *type = ks_pool_type_name(a, (const struct ks_pool *)step->have);
+    char *xml;
+    int failed;
+
+    if (!old)
+        return ks_fail_virt(err, "read its definition");
+    if (has_lines(step, false)) {
+        ks_tell(a, step, "writing the definition", -1);
+        xml = ks_pool_edited_xml(a, step, old, err);
+        failed = !xml || define(a, xml, err) < 0;
+        xmlFree(xml);
+        if (failed)
+            return -1;
+    }
+    if (!has_lines(step, true) || virStoragePoolIsActive(pool) != 1)
+        return 0;
+    return restart(a, step, pool, type, old, err);
+}
+
 static int change(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)
 {
     ks_auto(ks_poolp) virStoragePoolPtr pool = NULL;
@@ -253,7 +219,11 @@ static int change(struct ks_acting *a, const struct ks_step *step, enum ks_outco
     *ret = KS_WOULD_CHANGE;
     if (a->dry_run)
         return 0;
-    if (state && active && start(a, step, pool, type_of(a, have), making || field_of(step, "build"), err) < 0)
+    if ((has_lines(step, false) || has_lines(step, true)) && edit(a, step, pool, err) < 0)
+        return -1;
+    if (state && active &&
+        start(a, step, pool, ks_pool_type_name(a, have),
+              making || field_of(step, "build") || field_of(step, "path"), err) < 0)
         return -1;
     if (state && !active && stop(a, step, pool, err) < 0)
         return -1;

@@ -126,26 +126,11 @@ static void plan_autostart(struct job *j)
         ks_step_block(j->t.p, j->t.main, "the pool is transient: it has no definition to start from");
 }
 
-static void check_fixed(struct job *j)
-{
-    struct ks_changes changes = {0};
-
-    ks_diff(j->t.p->arena, &j->want->o, j->t.have, false, &changes);
-    for (size_t i = 0; i < changes.n; i++) {
-        const struct ks_change *change = &changes.v[i];
-        ks_thing_set(&j->t, change->path, change->from, change->to)->op = change->op;
-        ks_step_block(j->t.p, j->t.main,
-                      "a pool's %s cannot be changed: give the new one another name, or remove this one first "
-                      "(its volumes stay)",
-                      change->path);
-    }
-}
-
 static void plan_existing(struct ks_thing *t)
 {
     struct job *j = job(t);
 
-    check_fixed(j);
+    ks_plan_pool_edit(t, j->want, j->seen);
     plan_state(j);
     plan_autostart(j);
     ks_thing_protect(t, j->want->protect);

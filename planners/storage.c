@@ -297,7 +297,7 @@ static bool has_disk(const struct ks_guest *guest, const char *volume, bool pref
     return false;
 }
 
-static bool uses(const struct ks_seen_guest *guest, const char *volume, bool prefix)
+bool ks_guest_has_volume(const struct ks_seen_guest *guest, const char *volume, bool prefix)
 {
     return has_disk(guest->config, volume, prefix) || has_disk(guest->live, volume, prefix);
 }
@@ -324,7 +324,7 @@ void ks_step_after_users(struct ks_planning *p, struct ks_step *s, const char *v
             ks_step_block(p, s, "guest %s could not be read, and may use it", guest->name);
             continue;
         }
-        if (!uses(guest, volume, prefix))
+        if (!ks_guest_has_volume(guest, volume, prefix))
             continue;
         ks_step_affects(p, s, ks_sprintf(p->arena, "guest/%s", guest->name));
         if (!gives_up(p, guest, volume, prefix))

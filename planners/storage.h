@@ -47,6 +47,7 @@ bool ks_is_among(const struct ks_strings *list, const char *text);
  * blocks the step; the step waits for the change or the removal of one that gives it up.
  */
 void ks_step_after_users(struct ks_planning *p, struct ks_step *s, const char *volume, bool prefix);
+bool ks_guest_has_volume(const struct ks_seen_guest *guest, const char *volume, bool prefix);
 /* The name of a running guest that has the volume open, or NULL. */
 const char *ks_running_user(struct ks_planning *p, const char *volume, bool prefix);
 
@@ -55,6 +56,9 @@ const char *ks_running_user(struct ks_planning *p, const char *volume, bool pref
  * holds something of another sort loses it.
  */
 void ks_plan_pool_build(struct ks_planning *p, struct ks_step *s, const struct ks_pool *pool, const char *name);
+/* What a pool that is there is made of, where that is to be something else. */
+struct ks_thing;
+void ks_plan_pool_edit(struct ks_thing *t, const struct ks_pool *want, const struct ks_seen_pool *seen);
 /* The volume that lies, or will lie, at that path; or NULL. */
 const struct ks_wanted_volume *ks_wanted_at(struct ks_planning *p, const char *path);
 

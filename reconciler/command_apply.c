@@ -243,7 +243,10 @@ static int exit_status(const struct apply *a)
         return has_changed(a) ? KS_EXIT_PARTLY : KS_EXIT_FAILED;
     if (a->unmet.n > 0)
         return KS_EXIT_PARTLY;
-    if (last->counts.held + last->counts.blocked + last->have.unknown.n + n[KS_STEP_PENDING] > 0)
+    if (last->counts.held + last->counts.blocked + last->have.unknown.n > 0)
+        return KS_EXIT_HELD;
+    /* What the guest has not agreed to yet, or what only this run has made possible. */
+    if (a->after.plan ? ks_left_to_do(&a->x, a->after.plan) > 0 : n[KS_STEP_PENDING] > 0)
         return KS_EXIT_HELD;
     return KS_EXIT_OK;
 }

@@ -45,6 +45,8 @@ void ks_report_result(struct ks_text *out, const struct ks_execution *x, const s
                       const struct ks_report_style *style);
 /* Steps of the plan made after an execution that should not be there: not held, not blocked, not pending. */
 struct ks_strings ks_unmet(struct ks_arena *arena, const struct ks_execution *x, const struct ks_plan *after);
+/* How many steps of that plan could be done now, of what the execution was about. */
+unsigned ks_left_to_do(const struct ks_execution *x, const struct ks_plan *after);
 
 /* What the doctor found, a check a line, and what it comes to; `quiet`: only what is wrong. */
 void ks_report_doctor(struct ks_text *out, const struct ks_facts *facts, const struct ks_diagnoses *found,

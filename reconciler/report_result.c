@@ -36,6 +36,18 @@ struct ks_strings ks_unmet(struct ks_arena *arena, const struct ks_execution *x,
     return ids;
 }
 
+unsigned ks_left_to_do(const struct ks_execution *x, const struct ks_plan *after)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < after->n; i++) {
+        const struct ks_step *s = after->v[i];
+        const struct ks_step_result *r = result_of(x, s->id);
+        n += !s->held && !s->blocked && r && r->status != KS_STEP_LEFT;
+    }
+    return n;
+}
+
 /* ---- text -----------------------------------------------------------------------------------------------------
  */
 

@@ -33,7 +33,9 @@ struct ks_seen_guest {
 
 struct ks_seen_pool {
     const char *name, *unknown;
-    const struct ks_pool *config;
+    const struct ks_pool *config; /* what it is active with, else its definition */
+    const struct ks_pool
+        *defined;     /* its definition, where that is another and the manifest names the pool; or NULL */
     const char *xml;  /* its definition, where the observer was asked to keep it; or NULL */
     const char *path; /* target path, where the type has one */
     bool active, autostart, persistent, owned, protect;

@@ -24,27 +24,28 @@ static const char *check_place(struct ks_arena *arena, const char **text)
 }
 
 /* clang-format off */
-#define CREATE .flags = KS_F_CREATE
+/* What it is made of, it is stopped and started again for; its own planner (planners/pool_edit.c) says when. */
+#define EDIT .stopped = KS_SAFE, .running = KS_LIVE
 
 static const struct ks_field source_rows[] = {
-    KS_ROW_STRING(struct ks_pool_source, name, "name", CREATE, .check = ks_check_name, .xml = "name",
+    KS_ROW_STRING(struct ks_pool_source, name, "name", EDIT, .check = ks_check_name, .xml = "name",
         .doc = "A volume group's, Ceph pool's or ZFS pool's name."),
-    KS_ROW_STRING(struct ks_pool_source, host, "host", CREATE,
+    KS_ROW_STRING(struct ks_pool_source, host, "host", EDIT,
         .doc = "The server's name or address, as host or host:port."),
-    KS_ROW_STRING(struct ks_pool_source, dir, "dir", CREATE, .check = check_place, .xml = "dir/@path",
+    KS_ROW_STRING(struct ks_pool_source, dir, "dir", EDIT, .check = check_place, .xml = "dir/@path",
         .doc = "The directory that the server exports, or its share's or volume's name."),
-    KS_ROW_STRING(struct ks_pool_source, format, "format", CREATE, .xml = "format/@type", .doc = "The format, such as nfs or lvm2."),
-    KS_ROW_STRINGS(struct ks_pool_source, devices, "devices", .flags = KS_F_CREATE | KS_F_SET,
+    KS_ROW_STRING(struct ks_pool_source, format, "format", EDIT, .xml = "format/@type", .doc = "The format, such as nfs or lvm2."),
+    KS_ROW_STRINGS(struct ks_pool_source, devices, "devices", .flags = KS_F_SET, EDIT,
         .check = check_place, .xml = "device/@path",
         .doc = "Block devices that it is made of: formatted when they are empty, and never before that is allowed when "
                "they hold something. Of iSCSI, the target's name (IQN)."),
-    KS_ROW_STRINGS(struct ks_pool_source, hosts, "hosts", .flags = KS_F_CREATE | KS_F_SET,
+    KS_ROW_STRINGS(struct ks_pool_source, hosts, "hosts", .flags = KS_F_SET, EDIT,
         .doc = "Ceph monitors, as host or host:port."),
-    KS_ROW_STRING(struct ks_pool_source, initiator, "initiator", CREATE, .xml = "initiator/iqn/@name",
+    KS_ROW_STRING(struct ks_pool_source, initiator, "initiator", EDIT, .xml = "initiator/iqn/@name",
         .doc = "The iSCSI name that the host calls itself."),
-    KS_ROW_STRING(struct ks_pool_source, adapter, "adapter", CREATE, .xml = "adapter/@name",
+    KS_ROW_STRING(struct ks_pool_source, adapter, "adapter", EDIT, .xml = "adapter/@name",
         .doc = "Of scsi, the host bus adapter, such as scsi_host2."),
-    KS_ROW_OBJECT(struct ks_pool_source, auth, struct ks_auth, "auth", &ks_auth_kind, CREATE,
+    KS_ROW_OBJECT(struct ks_pool_source, auth, struct ks_auth, "auth", &ks_auth_kind, EDIT,
         .doc = "How to log in."),
 };
 static const struct ks_kind source_kind = KS_KIND(struct ks_pool_source, source_rows, .name = "pool source",
@@ -53,10 +54,10 @@ static const struct ks_kind source_kind = KS_KIND(struct ks_pool_source, source_
 static const struct ks_field pool_rows[] = {
     KS_ROW_ENUM(struct ks_pool, state, "state", &states, .flags = KS_F_RUNTIME,
         .doc = "active, inactive, or absent: removed, its volumes are not."),
-    KS_ROW_ENUM(struct ks_pool, type, "type", &types, CREATE, .xml = "@type", .doc = "What it is made of."),
-    KS_ROW_STRING(struct ks_pool, path, "path", CREATE, .check = ks_check_path, .xml = "target/path",
+    KS_ROW_ENUM(struct ks_pool, type, "type", &types, .flags = KS_F_CREATE, .xml = "@type", .doc = "What it is made of."),
+    KS_ROW_STRING(struct ks_pool, path, "path", EDIT, .check = ks_check_path, .xml = "target/path",
         .doc = "Where its volumes are found on the host."),
-    KS_ROW_OBJECT(struct ks_pool, source, struct ks_pool_source, "source", &source_kind, CREATE, .xml = "source",
+    KS_ROW_OBJECT(struct ks_pool, source, struct ks_pool_source, "source", &source_kind, EDIT, .xml = "source",
         .doc = "Where its storage comes from."),
     KS_ROW_BOOL(struct ks_pool, autostart, "autostart", .flags = KS_F_RUNTIME, .fallback = "false",
         .doc = "Starts with the host."),

@@ -106,12 +106,21 @@ static int read_groups(struct ks_observing *o, struct ks_observed *ret, struct k
 
 /* ---- which -------------------------------------------------------------------------------------------------- */
 
-static bool is_to_start(const struct ks_pool *want, const struct ks_seen_pool *seen)
+/* One that is to stand on other devices than it does is stopped, and started again. */
+static bool has_other_devices(struct ks_arena *arena, const struct ks_pool *want, const struct ks_seen_pool *seen)
+{
+    struct ks_changes changes = {0};
+
+    ks_diff(arena, &want->o, &seen->config->o, false, &changes);
+    return ks_changes_find(&changes, "source.devices") || ks_changes_find(&changes, "source.format");
+}
+
+static bool is_to_start(struct ks_arena *arena, const struct ks_pool *want, const struct ks_seen_pool *seen)
 {
     const bool stated = ks_has(&want->o, "state");
 
     if (seen && seen->active)
-        return false;
+        return seen->config && (!stated || want->state == POOL_ACTIVE) && has_other_devices(arena, want, seen);
     return stated ? want->state == POOL_ACTIVE : !seen || seen->making;
 }
 
@@ -129,7 +138,7 @@ void ks_observe_blocks(struct ks_observing *o, struct ks_observed *ret)
         const struct ks_pool *want = (const struct ks_pool *)o->want->pools.v[i];
         const struct ks_seen_pool *seen = ks_seen_pool(ret, want->o.key);
         const struct ks_pool *pool = ks_has(&want->o, "type") ? want : seen ? seen->config : NULL;
-        if (!pool || !is_to_start(want, seen))
+        if (!pool || !is_to_start(o->arena, want, seen))
             continue;
         groups = groups || is_of(pool, "logical", o->arena);
         for (size_t k = 0; pool->source && k < pool->source->devices.n; k++)

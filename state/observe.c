@@ -269,6 +269,30 @@ static int take_outline(struct ks_observing *o, struct ks_observed *ret, struct 
     return 0;
 }
 
+/* Whether a pool that is there is to be made of something else, which guests that nobody names may be using. */
+static bool edits_pools(struct ks_observing *o, const struct ks_observed *ret)
+{
+    struct ks_changes changes = {0};
+
+    for (size_t i = 0; o->want && i < o->want->pools.n; i++) {
+        const struct ks_seen_pool *seen = ks_seen_pool(ret, o->want->pools.v[i]->key);
+        if (seen && seen->config)
+            ks_diff(o->arena, o->want->pools.v[i], &seen->config->o, false, &changes);
+    }
+    return changes.n > 0;
+}
+
+static void read_all_guests(struct ks_observing *o, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < ret->unknown.n; i++)
+        if (ks_starts(ret->unknown.v[i], "guests: "))
+            return;
+    o->all_guests = true;
+    ret->guests.n = 0;
+    observe_kind(o, 0, ret);
+    ks_observed_sort(ret);
+}
+
 int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error *err)
 {
     ks_auto(ks_outline_freep) struct ks_outline *own = NULL;
@@ -280,6 +304,8 @@ int ks_observe(struct ks_observing *o, struct ks_observed *ret, struct ks_error 
         ks_observe_host(o, ret);
     observe_needed(o, true, ret);
     ks_observed_sort(ret);
+    if (!o->all_guests && edits_pools(o, ret))
+        read_all_guests(o, ret);
     ks_observe_blocks(o, ret);
     for (size_t i = 0; i < ret->guests.n && ret->pools.n > 0; i++) {
         ks_name_volumes(o->arena, ret, ret->guests.v[i].config);

@@ -329,6 +329,36 @@ static void look_at_room(struct pool_reading *r)
     r->seen->available = (uint64_t)fs.f_bfree * fs.f_frsize;
 }
 
+static struct ks_pool *read_config(struct pool_reading *r, xmlNode *root)
+{
+    struct ks_arena *arena = r->o->arena;
+    struct ks_pool *pool = (struct ks_pool *)ks_obj_new(arena, &ks_pool_kind, r->seen->name);
+
+    ks_xml_read(arena, root, &pool->o);
+    read_auth(arena, root, pool);
+    read_hosts(arena, root, pool);
+    set_runtime(r->seen, pool);
+    ks_obj_forget_xml(&pool->o);
+    return pool;
+}
+
+/* An active pool has what it was started with; its definition may have been changed since. */
+static int read_definition(struct pool_reading *r, struct ks_error *err)
+{
+    ks_auto(ks_freep) char *text = NULL;
+    ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
+
+    if (!r->seen->active || !r->seen->persistent || !r->o->want || !ks_map_get(&r->o->want->pools, r->seen->name))
+        return 0;
+    text = virStoragePoolGetXMLDesc(r->handle, VIR_STORAGE_XML_INACTIVE);
+    if (!text)
+        return ks_fail_virt(err, "read the definition of pool %s", r->seen->name);
+    if (ks_xml_parse(text, strlen(text), &doc, err) < 0)
+        return -1;
+    r->seen->defined = read_config(r, xmlDocGetRootElement(doc));
+    return 0;
+}
+
 static int read_pool_xml(struct pool_reading *r, struct ks_error *err)
 {
     ks_auto(ks_freep) char *text = virStoragePoolGetXMLDesc(r->handle, 0);
@@ -343,15 +373,10 @@ static int read_pool_xml(struct pool_reading *r, struct ks_error *err)
     if (ks_xml_parse(text, strlen(text), &doc, err) < 0)
         return -1;
     root = xmlDocGetRootElement(doc);
-    pool = (struct ks_pool *)ks_obj_new(arena, &ks_pool_kind, r->seen->name);
-    ks_xml_read(arena, root, &pool->o);
-    read_auth(arena, root, pool);
-    read_hosts(arena, root, pool);
-    set_runtime(r->seen, pool);
+    pool = read_config(r, root);
     type = ks_xml_attr(root, "type");
     r->netfs = ks_streq(type, "netfs");
     r->files = r->netfs || ks_streq(type, "dir") || ks_streq(type, "fs");
-    ks_obj_forget_xml(&pool->o);
     if (r->o->keep_xml)
         r->seen->xml = ks_strdup(arena, text);
     r->seen->config = pool;
@@ -360,7 +385,7 @@ static int read_pool_xml(struct pool_reading *r, struct ks_error *err)
     r->seen->allocation = number_at(arena, root, "allocation");
     r->seen->available = number_at(arena, root, "available");
     look_at_room(r);
-    return 0;
+    return read_definition(r, err);
 }
 
 /* Not the sizes: they change with every block that a guest writes. */
@@ -371,6 +396,8 @@ static void hash_pool(struct ks_arena *arena, struct ks_seen_pool *seen)
     struct ks_text text = {.arena = arena};
 
     ks_print_json(&text, &seen->config->o);
+    if (seen->defined)
+        ks_print_json(&text, &seen->defined->o);
     seen->hash = ks_hash(ks_hash_str(KS_HASH_START, ks_text_str(&text)), flags, sizeof flags);
 }
 
