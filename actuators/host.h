@@ -92,6 +92,7 @@ struct ks_pages_want {
 
 struct ks_pages_got {
     uint64_t before, after; /* pages; in a dry run `after` is what is wanted */
+    uint64_t free_kib;      /* memory of the node that is left free, when fewer came than wanted */
 };
 
 /*

@@ -210,6 +210,8 @@ int ks_pages_set(struct ks_writes *w, const struct ks_pages_want *want, struct k
         ret->after = before;
         return fail_short(&r, before);
     }
+    if (ret->after < want->pages)
+        ret->free_kib = free_memory_kib(&r);
     if (ret->after > want->pages)
         return ks_fail(err, KS_E_VERIFY, KS_NOWHERE, "%s: wanted %llu, but %llu stay", r.what,
                        (unsigned long long)want->pages, (unsigned long long)ret->after);

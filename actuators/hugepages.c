@@ -17,11 +17,32 @@ static int node_of(const struct ks_acting *a, const struct ks_plan_field *field)
     return (int)node;
 }
 
+/*
+ * A best effort that came up short is remembered, so that the next plan does not ask for the same again; one that
+ * did not, forgotten.
+ */
+static int note_effort(struct ks_acting *a, const struct ks_step *step, uint64_t size,
+                       const struct ks_pages_want *want, const struct ks_pages_got *got, struct ks_error *err)
+{
+    const char *id = ks_sprintf(a->arena, "hugepages/%s", ks_size_format(a->arena, size));
+    const char *value = NULL;
+
+    if (got->after < want->pages) {
+        const char *said = ks_sprintf(a->arena, "%" PRIu64 " of %" PRIu64 " pages came on node %d: best-effort",
+                                      got->after, want->pages, want->node < 0 ? 0 : want->node);
+        a->remark = a->remark ? ks_sprintf(a->arena, "%s; %s", a->remark, said) : said;
+        ks_tell(a, step, said, -1);
+        value = ks_sprintf(a->arena, "%" PRIu64 " %" PRIu64 " %" PRIu64, want->pages, got->after, got->free_kib);
+    }
+    return a->keeping.note ? a->keeping.note(a->keeping.data, id, ks_pages_note(a->arena, want->node), value, err)
+                           : 0;
+}
+
 static int set_node(struct ks_acting *a, const struct ks_step *step, const struct ks_plan_field *field,
                     struct ks_writes *w, struct ks_error *err)
 {
     const struct ks_hugepages *want = (const struct ks_hugepages *)step->want;
-    struct ks_pages_want pages = {.node = node_of(a, field), .best_effort = want->policy == 1};
+    struct ks_pages_want pages = {.node = node_of(a, field), .best_effort = want->policy == KS_PAGES_BEST_EFFORT};
     struct ks_pages_got got;
     uint64_t size;
 
@@ -29,7 +50,9 @@ static int set_node(struct ks_acting *a, const struct ks_step *step, const struc
         return ks_fail(err, KS_E_BUG, KS_NOWHERE, "hugepages %s: a plan that says '%s'", step->name, field->to);
     pages.size_kib = size / 1024;
     ks_tell(a, step, ks_sprintf(a->arena, "%s: %s pages", field->path, field->to), -1);
-    return ks_pages_set(w, &pages, &got, err);
+    if (ks_pages_set(w, &pages, &got, err) < 0)
+        return -1;
+    return a->dry_run ? 0 : note_effort(a, step, size, &pages, &got, err);
 }
 
 int ks_act_hugepages(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err)

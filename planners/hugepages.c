@@ -56,6 +56,28 @@ static void check_memory(struct ks_planning *p, const struct ks_hugepages *want,
     }
 }
 
+/*
+ * A best effort came up short, and nothing says that another would do better: as many pages are still there, and
+ * not as much memory as was missing has become free.
+ */
+static bool effort_was_made(struct ks_planning *p, const struct ks_hugepages *want,
+                            const struct ks_seen_hugepages *seen, uint64_t pages)
+{
+    const uint64_t have = persistent(seen), missing = pages - have;
+
+    if (want->policy != KS_PAGES_BEST_EFFORT || pages < have || seen->tried != pages || have < seen->came)
+        return false;
+    for (size_t i = 0; i < p->have->nodes.n; i++)
+        if ((p->have->nodes.v[i].id == seen->node || seen->node < 0) &&
+            p->have->nodes.v[i].free / 1024 >= seen->tried_free_kib + missing * seen->size / 1024)
+            return false;
+    ks_report_warning(p->findings, KS_E_CONFLICT, want->o.at,
+                      "hugepages %s: node %d has %" PRIu64 " of %" PRIu64 " pages: no more came, and best-effort "
+                      "takes what there is",
+                      want->o.key, seen->node < 0 ? 0 : seen->node, have, pages);
+    return true;
+}
+
 static struct ks_step *plan_node(struct ks_planning *p, struct ks_step *s, const struct ks_hugepages *want,
                                  const struct ks_seen_hugepages *seen)
 {
@@ -64,7 +86,10 @@ static struct ks_step *plan_node(struct ks_planning *p, struct ks_step *s, const
 
     if (!ks_hugepages_wanted(p, want, seen->node, &pages) || pages == have)
         return s;
-    check_memory(p, want, seen, pages);
+    if (effort_was_made(p, want, seen, pages))
+        return s;
+    if (want->policy != KS_PAGES_BEST_EFFORT)
+        check_memory(p, want, seen, pages);
     if (!s) {
         s = ks_plan_add(p, "hugepages", want->o.key, NULL, KS_CHANGE, KS_ACT_DEFINE, KS_HASH_START);
         s->want = &want->o;

@@ -25,6 +25,11 @@ static const struct ks_field hugepages_rows[] = {
 };
 /* clang-format on */
 
+const char *ks_pages_note(struct ks_arena *arena, int node)
+{
+    return ks_sprintf(arena, "effort on node %d", node < 0 ? 0 : node);
+}
+
 static void validate_hugepages(const struct ks_obj *obj, struct ks_findings *f)
 {
     if (ks_stated(obj, "total") && ks_stated(obj, "nodes"))

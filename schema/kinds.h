@@ -399,12 +399,17 @@ extern const struct ks_kind ks_network_kind, ks_bridge_kind, ks_route_kind, ks_s
 
 /* ---- host --------------------------------------------------------------------------------------------------- */
 
+enum ks_pages_policy { KS_PAGES_STRICT, KS_PAGES_BEST_EFFORT };
+
 struct ks_hugepages {
     struct ks_obj o;     /* key: page size */
     uint64_t total;      /* shorthand: spread evenly */
     struct ks_map nodes; /* of ks_number: pages, by NUMA node */
-    unsigned policy;     /* strict, best-effort */
+    unsigned policy;     /* enum ks_pages_policy */
 };
+/* Where the ledger keeps "wanted came free-KiB" of a best effort that came up short; node -1: of no node. */
+const char *ks_pages_note(struct ks_arena *arena, int node);
+
 struct ks_ksm {
     struct ks_obj o;
     bool run, merge_across_nodes;

@@ -152,6 +152,9 @@ struct ks_seen_hugepages {
     uint64_t size;                           /* bytes of a page */
     int node;                                /* -1: a machine without nodes */
     uint64_t total, free, surplus, reserved; /* pages */
+    /* Of the last best effort that came up short: pages asked for, those that came, free memory of the node then in
+       KiB; all 0: there was none. From the ledger. */
+    uint64_t tried, came, tried_free_kib;
 };
 
 struct ks_seen_node {

@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* NUMA nodes, CPUs and huge pages as planning needs them. */
+#include <inttypes.h>
+
 #include "state/host.h"
 #include "state/state.h"
+
+/* What the actuator noted of a best effort that came up short (actuators/hugepages.c). */
+static void read_ledger(struct ks_observing *o, struct ks_seen_hugepages *seen)
+{
+    const char *id = ks_sprintf(o->arena, "hugepages/%s", ks_size_format(o->arena, seen->size));
+    const char *note = o->ledger ? ks_ledger_note(o->ledger, id, ks_pages_note(o->arena, seen->node)) : NULL;
+
+    if (note &&
+        sscanf(note, "%" SCNu64 " %" SCNu64 " %" SCNu64, &seen->tried, &seen->came, &seen->tried_free_kib) != 3)
+        seen->tried = seen->came = seen->tried_free_kib = 0;
+}
 
 static void add_pools(struct ks_observing *o, const struct ks_host_topology *topology,
                       const struct ks_host_node *node, struct ks_observed *ret)
@@ -19,6 +32,7 @@ static void add_pools(struct ks_observing *o, const struct ks_host_topology *top
             /* The kernel tells reservations for the machine alone. */
             .reserved = topology->nodes.n == 1 && machine ? machine->reserved : 0,
         };
+        read_ledger(o, seen);
     }
 }
 

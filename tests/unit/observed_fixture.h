@@ -58,7 +58,7 @@ struct fx_node {
 };
 struct fx_pages {
     struct ks_obj o;
-    uint64_t size, node, total, free;
+    uint64_t size, node, total, free, tried, came, tried_free;
 };
 struct fx_holders {
     struct ks_obj o; /* key: VF */
@@ -189,6 +189,9 @@ static const struct ks_field fx_pages_rows[] = {
     KS_ROW_UINT(struct fx_pages, node, "node", .doc = ""),
     KS_ROW_UINT(struct fx_pages, total, "total", .doc = ""),
     KS_ROW_UINT(struct fx_pages, free, "free", .doc = ""),
+    KS_ROW_UINT(struct fx_pages, tried, "tried", .doc = ""),
+    KS_ROW_UINT(struct fx_pages, came, "came", .doc = ""),
+    KS_ROW_UINT(struct fx_pages, tried_free, "tried-free", .doc = ""), /* KiB */
 };
 static const struct ks_kind fx_pages_kind = KS_KIND(struct fx_pages, fx_pages_rows, .name = "pages");
 
@@ -498,8 +501,14 @@ static inline void fx_take_host(struct ks_arena *arena, const struct fx_host *fr
     }
     for (size_t i = 0; i < from->pages.n; i++) {
         const struct fx_pages *p = (const struct fx_pages *)from->pages.v[i];
-        *ks_vec_add(arena, &ret->hugepages) = (struct ks_seen_hugepages){
-            .size = p->size, .node = ks_has(&p->o, "node") ? (int)p->node : -1, .total = p->total, .free = p->free};
+        *ks_vec_add(arena, &ret->hugepages) =
+            (struct ks_seen_hugepages){.size = p->size,
+                                       .node = ks_has(&p->o, "node") ? (int)p->node : -1,
+                                       .total = p->total,
+                                       .free = p->free,
+                                       .tried = p->tried,
+                                       .came = p->came,
+                                       .tried_free_kib = p->tried_free};
     }
     for (size_t i = 0; i < from->missing_files.n; i++)
         *ks_vec_add(arena, &ret->missing_files) = from->missing_files.v[i];
