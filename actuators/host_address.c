@@ -68,10 +68,15 @@ static int write_address(struct ks_link_run *run, const struct ks_host_link *lin
         }
         ks_nl_put(msg, IFA_BROADCAST, broadcast, sizeof(broadcast));
     }
-    return ks_nl_send(
-        run->sock, msg,
-        ks_sprintf(run->w->arena, "%s address %s on %s", add ? "adding" : "removing", p->text, link->name),
-        run->err);
+    if (ks_nl_send(
+            run->sock, msg,
+            ks_sprintf(run->w->arena, "%s address %s on %s", add ? "adding" : "removing", p->text, link->name),
+            run->err) == 0)
+        return 0;
+    if (add || run->err->sys_errno != EADDRNOTAVAIL)
+        return -1;
+    ks_error_done(run->err); /* a secondary one that went with its primary */
+    return 0;
 }
 
 static int walk_address(struct ks_link_run *run, const char *name, const char *text, bool wanted)
@@ -105,6 +110,58 @@ int ks_link_walk_addresses(struct ks_link_run *run, const struct ks_link_want *w
         return -1;
     for (size_t i = 0; i < want->addresses.n; i++)
         if (walk_address(run, want->name, want->addresses.v[i], true) < 0)
+            return -1;
+    return 0;
+}
+
+/* With a primary address the kernel removes its secondaries: those that nobody asked to go come back. */
+static int restore_others(struct ks_link_run *run, const struct ks_host_link *before)
+{
+    const struct ks_host_link *now;
+
+    if (ks_link_read(run) < 0 || ks_link_get(run, before->name, &now) < 0)
+        return -1;
+    for (size_t i = 0; i < before->addresses.n; i++) {
+        const struct ks_host_address *address = &before->addresses.v[i];
+        if (address->family == AF_INET && address->permanent && !has_address(now, address->text) &&
+            walk_address(run, before->name, address->text, true) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int walk_moved_from(struct ks_link_run *run, const struct ks_link_want *want, const char *port)
+{
+    const size_t log = run->w->log.n;
+    struct ks_host_link before;
+    const struct ks_host_link *link;
+    struct prefix p;
+    size_t kept = 0;
+
+    if (ks_link_get(run, port, &link) < 0)
+        return -1;
+    before = *link;
+    before.addresses.v = ks_new_n(run->w->arena, struct ks_host_address, link->addresses.n + 1);
+    for (size_t i = 0; i < link->addresses.n; i++) {
+        bool moved = false;
+        for (size_t k = 0; k < want->addresses.n; k++) {
+            if (parse_prefix(run, want->addresses.v[k], &p) < 0)
+                return -1;
+            moved = moved || ks_streq(p.text, link->addresses.v[i].text);
+        }
+        if (!moved)
+            before.addresses.v[kept++] = link->addresses.v[i];
+        else if (walk_address(run, port, link->addresses.v[i].text, false) < 0)
+            return -1;
+    }
+    before.addresses.n = kept;
+    return run->w->log.n > log && !run->verify && !run->w->dry_run ? restore_others(run, &before) : 0;
+}
+
+int ks_link_walk_moved(struct ks_link_run *run, const struct ks_link_want *want, const struct ks_strings *ports)
+{
+    for (size_t i = 0; want->addresses.n > 0 && i < ports->n; i++)
+        if (walk_moved_from(run, want, ports->v[i]) < 0)
             return -1;
     return 0;
 }

@@ -8,16 +8,15 @@
 #include "actuators/host_link.h"
 #include "schema/kinds.h"
 
-/* IFLA_LINKINFO { KIND "bridge", DATA { type: value } }; type 0: no data. */
-static void put_linkinfo(struct nl_msg *msg, int type, const void *value, size_t size)
+void ks_link_put_info(struct nl_msg *msg, bool port, int type, const void *value, size_t size)
 {
     struct nlattr *info = nla_nest_start(msg, IFLA_LINKINFO);
 
     if (!info)
         abort();
-    ks_nl_put_text(msg, IFLA_INFO_KIND, "bridge");
+    ks_nl_put_text(msg, port ? IFLA_INFO_SLAVE_KIND : IFLA_INFO_KIND, "bridge");
     if (type) {
-        struct nlattr *data = nla_nest_start(msg, IFLA_INFO_DATA);
+        struct nlattr *data = nla_nest_start(msg, port ? IFLA_INFO_SLAVE_DATA : IFLA_INFO_DATA);
         if (!data)
             abort();
         ks_nl_put(msg, type, value, size);
@@ -31,7 +30,7 @@ static int write_attribute(struct ks_link_run *run, const struct ks_host_link *l
 {
     struct nl_msg *msg = ks_link_request(RTM_NEWLINK, 0, link->index);
 
-    put_linkinfo(msg, type, value, size);
+    ks_link_put_info(msg, false, type, value, size);
     return ks_nl_send(run->sock, msg, ks_sprintf(run->w->arena, "setting %s of %s", what, link->name), run->err);
 }
 
@@ -44,7 +43,7 @@ static int create(struct ks_link_run *run, const char *name)
                        IFNAMSIZ - 1);
     struct nl_msg *msg = ks_link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
     ks_nl_put_text(msg, IFLA_IFNAME, name);
-    put_linkinfo(msg, 0, NULL, 0);
+    ks_link_put_info(msg, false, 0, NULL, 0);
     if (ks_nl_send(run->sock, msg, ks_sprintf(run->w->arena, "creating bridge %s", name), run->err) < 0)
         return -1;
     return ks_link_read(run);
@@ -191,7 +190,8 @@ static int walk(struct ks_link_run *run, const struct ks_bridge_want *want)
         return -1;
     if (!run->verify && !run->w->dry_run && want->ports.n > 0 && ks_link_read(run) < 0)
         return -1;
-    if (ks_link_walk_attributes(run, &want->link) < 0 || ks_link_walk_addresses(run, &want->link) < 0)
+    if (ks_link_walk_attributes(run, &want->link) < 0 || ks_link_walk_addresses(run, &want->link) < 0 ||
+        ks_link_walk_moved(run, &want->link, &want->ports) < 0)
         return -1;
     return ks_link_walk_routes(run, &want->link);
 }

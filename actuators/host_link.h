@@ -27,6 +27,8 @@ int ks_link_read(struct ks_link_run *run);
 int ks_link_get(struct ks_link_run *run, const char *name, const struct ks_host_link **ret);
 /* A change request for one link, by index. */
 struct nl_msg *ks_link_request(int type, int flags, int index);
+/* What a bridge (or, `port`, a port of one) is: IFLA_LINKINFO with one attribute of its data; type 0: with none. */
+void ks_link_put_info(struct nl_msg *msg, bool port, int type, const void *value, size_t size);
 /* Master 0: none. */
 int ks_link_write_master(struct ks_link_run *run, const struct ks_host_link *link, int master, const char *what);
 int ks_link_write_up(struct ks_link_run *run, const struct ks_host_link *link, bool up);
@@ -36,4 +38,6 @@ int ks_link_walk_alias(struct ks_link_run *run, const struct ks_link_want *want)
 /* The other attributes of the link itself; addresses and routes. */
 int ks_link_walk_attributes(struct ks_link_run *run, const struct ks_link_want *want);
 int ks_link_walk_addresses(struct ks_link_run *run, const struct ks_link_want *want);
+/* A port's address that its bridge now has is no longer its own: what comes for it is handed to the bridge. */
+int ks_link_walk_moved(struct ks_link_run *run, const struct ks_link_want *want, const struct ks_strings *ports);
 int ks_link_walk_routes(struct ks_link_run *run, const struct ks_link_want *want);

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Links, addresses, routes and bridge VLANs by dumps of rtnetlink. */
-#include "net/parse.h"
-
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <netlink/errno.h>
 #include <netlink/msg.h>
-#include <netlink/netlink.h>
-#include <netlink/socket.h>
 #include <sys/socket.h>
 
-enum { DUMP_TRIES = 5 };
+#include "net/dump.h"
+#include "net/parse.h"
 
 struct reader {
     struct ks_arena *arena;
     struct ks_host_links *links;
-    struct ks_error *err;
-    bool failed;                      /* in a callback: *err says why */
     KS_VEC(struct ks_link_refs) refs; /* beside links->links */
     struct ks_hops hops;
 };
@@ -35,114 +29,75 @@ static struct ks_host_link *by_index(struct ks_host_links *links, int index)
     return links->links.n ? bsearch(&key, links->links.v, links->links.n, sizeof(key), link_cmp) : NULL;
 }
 
-/* ---- one dump ---- */
-
-/* Sends `msg` as a dump and hands each answer to `each`. NLE_DUMP_INTR: the tables changed meanwhile. */
-static int dump_once(struct nl_sock *sock, struct nl_msg *msg, nl_recvmsg_msg_cb_t each, struct reader *r)
-{
-    int rc = nl_send_auto(sock, msg);
-
-    if (rc < 0)
-        return rc;
-    (void)nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, each, r);
-    rc = nl_recvmsgs_default(sock);
-    return rc > 0 ? 0 : rc;
-}
-
-struct dump {
-    const char *what;
-    int type;
-    const void *header;
-    size_t header_size;
-    uint32_t ext_mask; /* 0: none */
-    nl_recvmsg_msg_cb_t each;
-    void (*restart)(struct reader *r); /* forgets what an interrupted dump gave */
-};
-
-static int dump(struct nl_sock *sock, const struct dump *d, struct reader *r)
-{
-    int rc = -NLE_DUMP_INTR;
-
-    for (int i = 0; i < DUMP_TRIES && rc == -NLE_DUMP_INTR; i++) {
-        ks_auto(ks_nl_msgp) struct nl_msg *msg = ks_nl_new(d->type, NLM_F_DUMP, d->header, d->header_size);
-        if (d->ext_mask)
-            ks_nl_put_u32(msg, IFLA_EXT_MASK, d->ext_mask);
-        d->restart(r);
-        rc = dump_once(sock, msg, d->each, r);
-        if (r->failed)
-            return -1;
-    }
-    return rc < 0 ? ks_fail(r->err, KS_E_IO, KS_NOWHERE, "reading %s by rtnetlink: %s", d->what, nl_geterror(rc))
-                  : 0;
-}
-
 /* ---- what becomes of each answer ---- */
 
-static int stop(struct reader *r)
-{
-    r->failed = true;
-    return NL_STOP;
-}
-
-static int on_link(struct nl_msg *msg, void *data)
+static int on_link(struct nlmsghdr *message, void *data, struct ks_error *err)
 {
     struct reader *r = data;
     struct ks_host_link *link = ks_vec_add(r->arena, &r->links->links);
     struct ks_link_refs *refs = ks_vec_add(r->arena, &r->refs);
 
-    return ks_link_parse(r->arena, nlmsg_hdr(msg), link, refs, r->err) < 0 ? stop(r) : NL_OK;
+    return ks_link_parse(r->arena, message, link, refs, err);
 }
 
-static void no_links(struct reader *r)
+static void no_links(void *data)
 {
+    struct reader *r = data;
+
     r->links->links.n = r->refs.n = 0;
 }
 
-static int on_address(struct nl_msg *msg, void *data)
+static int on_address(struct nlmsghdr *message, void *data, struct ks_error *err)
 {
     struct reader *r = data;
     struct ks_host_address address;
     int index;
 
-    if (ks_address_parse(r->arena, nlmsg_hdr(msg), &address, &index, r->err) < 0)
-        return stop(r);
+    if (ks_address_parse(r->arena, message, &address, &index, err) < 0)
+        return -1;
     struct ks_host_link *link = by_index(r->links, index);
     if (link) /* else it came up since */
         *(struct ks_host_address *)ks_vec_add(r->arena, &link->addresses) = address;
-    return NL_OK;
+    return 0;
 }
 
-static void no_addresses(struct reader *r)
+static void no_addresses(void *data)
 {
+    struct reader *r = data;
+
     for (size_t i = 0; i < r->links->links.n; i++)
         r->links->links.v[i].addresses.n = 0;
 }
 
-static int on_route(struct nl_msg *msg, void *data)
+static int on_route(struct nlmsghdr *message, void *data, struct ks_error *err)
 {
     struct reader *r = data;
 
-    return ks_route_parse(r->arena, nlmsg_hdr(msg), &r->hops, r->err) < 0 ? stop(r) : NL_OK;
+    return ks_route_parse(r->arena, message, &r->hops, err);
 }
 
-static void no_routes(struct reader *r)
+static void no_routes(void *data)
 {
+    struct reader *r = data;
+
     r->hops.hops.n = 0;
 }
 
-static int on_vlans(struct nl_msg *msg, void *data)
+static int on_vlans(struct nlmsghdr *message, void *data, struct ks_error *err)
 {
     struct reader *r = data;
-    const struct ifinfomsg *info = nlmsg_data(nlmsg_hdr(msg));
+    const struct ifinfomsg *info = nlmsg_data(message);
     struct ks_host_link *link = by_index(r->links, info->ifi_index);
 
     if (!link)
-        return NL_OK;
-    return ks_port_vlans_parse(r->arena, nlmsg_hdr(msg), link, r->err) < 0 ? stop(r) : NL_OK;
+        return 0;
+    return ks_port_vlans_parse(r->arena, message, link, err);
 }
 
-static void no_vlans(struct reader *r)
+static void no_vlans(void *data)
 {
+    struct reader *r = data;
+
     for (size_t i = 0; i < r->links->links.n; i++)
         r->links->links.v[i].vlans.n = 0;
 }
@@ -230,12 +185,12 @@ static bool any_bridge(const struct ks_host_links *links)
     return false;
 }
 
-static int read_all(struct nl_sock *sock, struct reader *r)
+static int read_all(struct nl_sock *sock, struct reader *r, struct ks_error *err)
 {
     static const struct ifinfomsg link = {.ifi_family = AF_UNSPEC}, port = {.ifi_family = AF_BRIDGE};
     static const struct ifaddrmsg address = {.ifa_family = AF_UNSPEC};
     static const struct rtmsg route = {.rtm_family = AF_UNSPEC, .rtm_table = RT_TABLE_MAIN};
-    static const struct dump dumps[] = {
+    static const struct ks_nl_dump dumps[] = {
         {"links", RTM_GETLINK, &link, sizeof(link), RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS, on_link, no_links},
         {"addresses", RTM_GETADDR, &address, sizeof(address), 0, on_address, no_addresses},
         {"routes", RTM_GETROUTE, &route, sizeof(route), 0, on_route, no_routes},
@@ -245,7 +200,7 @@ static int read_all(struct nl_sock *sock, struct reader *r)
     for (size_t i = 0; i < KS_COUNT(dumps); i++) {
         if (dumps[i].each == on_vlans && !any_bridge(r->links))
             continue;
-        if (dump(sock, &dumps[i], r) < 0)
+        if (ks_nl_dump(sock, &dumps[i], r, err) < 0)
             return -1;
         if (dumps[i].each == on_link)
             sort_links(r); /* so that the others find theirs */
@@ -256,10 +211,10 @@ static int read_all(struct nl_sock *sock, struct reader *r)
 int ks_net_read(struct ks_arena *arena, struct ks_host_links *ret, struct ks_error *err)
 {
     ks_auto(ks_nl_closep) struct nl_sock *sock = NULL;
-    struct reader r = {.arena = arena, .links = ret, .err = err};
+    struct reader r = {.arena = arena, .links = ret};
 
     *ret = (struct ks_host_links){0};
-    if (ks_nl_open(&sock, err) < 0 || read_all(sock, &r) < 0)
+    if (ks_nl_open(&sock, err) < 0 || read_all(sock, &r, err) < 0)
         return ks_wrap(err, "reading the host's links");
     name_refs(&r);
     add_routes(&r);

@@ -109,6 +109,8 @@ void ks_nl_msgp(struct nl_msg **msg);
 /* One attribute; never fails but by aborting. */
 void ks_nl_put(struct nl_msg *msg, int type, const void *data, size_t size);
 void ks_nl_put_text(struct nl_msg *msg, int type, const char *text);
+/* Attributes as they are, each with its header. */
+void ks_nl_put_raw(struct nl_msg *msg, const void *attributes, size_t size);
 void ks_nl_put_u32(struct nl_msg *msg, int type, uint32_t value);
 /*
  * Sends and waits for the kernel's answer; `msg` is consumed. On refusal: KS_E_UNSUPPORTED for EOPNOTSUPP, else

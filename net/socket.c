@@ -58,6 +58,14 @@ void ks_nl_put(struct nl_msg *msg, int type, const void *data, size_t size)
         abort(); /* out of memory: a page holds any request made here */
 }
 
+void ks_nl_put_raw(struct nl_msg *msg, const void *attributes, size_t size)
+{
+    /* Routes through many gateways are larger than the page that a message has at first. */
+    if (nlmsg_expand(msg, nlmsg_get_max_size(msg) + size + NLMSG_ALIGNTO) < 0 ||
+        nlmsg_append(msg, (void *)(uintptr_t)attributes, size, NLMSG_ALIGNTO) < 0)
+        abort(); /* out of memory */
+}
+
 void ks_nl_put_text(struct nl_msg *msg, int type, const char *text)
 {
     ks_nl_put(msg, type, text, strlen(text) + 1);

@@ -63,7 +63,8 @@ enum {
     KS_OF_DOCTOR = 1 << 5,
     KS_OF_TOPOLOGY = 1 << 6,
     KS_OF_HIDDEN = 1 << 7,
-    KS_OF_ALL = (1 << 8) - 1,
+    KS_OF_CHECKPOINT = 1 << 8,
+    KS_OF_ALL = (1 << 9) - 1,
 };
 
 enum ks_option_type {
@@ -103,4 +104,4 @@ void ks_bash_completion(struct ks_text *out);
 /* The commands. */
 typedef int ks_command_fn(const struct ks_options *options, struct ks_arena *arena);
 ks_command_fn ks_command_validate, ks_command_plan, ks_command_apply, ks_command_schema, ks_command_import,
-    ks_command_doctor, ks_command_topology, ks_command_generate;
+    ks_command_doctor, ks_command_topology, ks_command_generate, ks_command_checkpoint;

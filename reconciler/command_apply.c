@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "reconciler/checkpoint.h"
 #include "reconciler/lock.h"
 #include "reconciler/progress.h"
 #include "reconciler/report.h"
@@ -24,6 +25,7 @@ struct apply {
     struct ks_journal *journal;
     struct ks_strings interrupted; /* steps that an earlier run was in when it was killed */
     struct ks_strings unmet;
+    struct ks_checkpoint checkpoint;
     int lock;
 };
 
@@ -67,6 +69,51 @@ static int keep_note(void *data, const char *id, const char *note, const char *v
     return ks_ledger_set_note(data, id, note, value, err);
 }
 
+/* ---- changes of the network ------------------------------------------------------------------------------------
+ */
+
+static void say(const char *text)
+{
+    fprintf(stderr, "kvmstate: %s\n", text);
+}
+
+static int recover_network(struct apply *a, struct ks_error *err)
+{
+    const char *done;
+
+    if (a->options->dry_run)
+        return 0;
+    if (ks_checkpoint_recover(a->s.state, a->s.arena, say, &done, err) < 0)
+        return -1;
+    if (done)
+        say(done);
+    return 0;
+}
+
+/* sshd tells where the login came from: "192.0.2.7 50022 192.0.2.10 22". */
+static const char *login_peer(struct ks_arena *arena)
+{
+    const char *text = getenv("SSH_CONNECTION");
+
+    return text && *text ? ks_strndup(arena, text, strcspn(text, " %")) : NULL;
+}
+
+static struct ks_guard guard_of(struct apply *a)
+{
+    const struct ks_defaults *defaults = a->first.want->defaults;
+    const struct ks_checkpoint_defaults *stated = defaults ? defaults->checkpoint : NULL;
+
+    a->checkpoint = (struct ks_checkpoint){.state = a->s.state,
+                                           .plan = a->first.plan,
+                                           .wish = {.repo = a->s.repo, .peer = login_peer(a->s.arena)},
+                                           .cancelled = &cancelled};
+    if (stated) {
+        a->checkpoint.timeout_ms = stated->timeout;
+        a->checkpoint.wish.targets = stated->targets;
+    }
+    return (struct ks_guard){&a->checkpoint, ks_checkpoint_covers, ks_checkpoint_begin, ks_checkpoint_settle};
+}
+
 /* ---- the steps of a run
  * ------------------------------------------------------------------------------------------ */
 
@@ -77,6 +124,8 @@ static int prepare(struct apply *a, struct ks_error *err)
     if (ks_session_open(&a->s, o, a->s.arena, !o->dry_run, err) < 0)
         return -1;
     if (a->s.state >= 0 && ks_lock_take(a->s.state, !o->dry_run, o->argc, o->argv, &a->lock, err) < 0)
+        return -1;
+    if (recover_network(a, err) < 0)
         return -1;
     if (o->args.n > 0 && ks_saved_read(&a->s, o->args.v[0], &a->saved, &a->plan_options, err) < 0)
         return -1;
@@ -149,6 +198,7 @@ static int look_again(void *data, struct ks_arena *arena, struct ks_observed *re
 
 static void execute(struct apply *a)
 {
+    const struct ks_guard guard = guard_of(a);
     struct ks_progress_line progress;
 
     ks_progress_init(&progress, stdout, ks_use_color(a->options, stdout));
@@ -166,8 +216,10 @@ static void execute(struct apply *a)
                                  .journal = a->journal,
                                  /* Its own: actuators may read files into the session's meanwhile. */
                                  .arena = a->results_arena};
-    if (!a->options->dry_run)
+    if (!a->options->dry_run) {
+        a->x.guard = &guard;
         a->x.acting.keeping = (struct ks_keeping){a->s.ledger, keep_own, keep_disown, keep_note};
+    }
     a->x.acting.looking = (struct ks_looking){a, look_again};
     if (a->saved.root) {
         a->x.wanted = ks_saved_has;
@@ -180,6 +232,7 @@ static void execute(struct apply *a)
         a->x.watch_data = &progress;
     }
     ks_execute(&a->x);
+    a->x.guard = NULL;
     ks_progress_end(&progress);
 }
 

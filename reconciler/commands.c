@@ -60,6 +60,13 @@ const struct ks_command ks_commands[] = {
      .hidden = true,
      .run = ks_command_generate,
      .summary = "Print the man page or the completion for bash."},
+    {.name = "checkpoint",
+     .args = "revert",
+     .min_args = 1,
+     .max_args = 1,
+     .hidden = true,
+     .run = ks_command_checkpoint,
+     .summary = "Undo a change of the network that a run was cut off in: at boot."},
 };
 const size_t ks_n_commands = KS_COUNT(ks_commands);
-_Static_assert(KS_COUNT(ks_commands) == 8, "cli.h has a bit for each");
+_Static_assert(KS_COUNT(ks_commands) == 9, "cli.h has a bit for each");

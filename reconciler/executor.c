@@ -10,6 +10,8 @@ struct node {
     const char *lane; /* steps of one lane run one after another: a thing, or a pool with all its volumes */
     KS_VEC(size_t) needs;
     KS_VEC(size_t) follows;
+    bool guarded;     /* stands under the guard */
+    bool unconfirmed; /* done, and the guard has not kept it yet */
 };
 
 struct engine {
@@ -19,7 +21,7 @@ struct engine {
     size_t first;  /* no step before this one waits */
     unsigned running, workers;
     size_t *active; /* indices of the steps that run */
-    bool stopped;
+    bool stopped, guarding;
     pthread_mutex_t lock; /* over everything here, and over the results */
     pthread_cond_t changed;
 };
@@ -89,6 +91,7 @@ static void prepare_node(struct engine *e, size_t i)
     size_t other;
 
     node->lane = lane_of(arena, s);
+    node->guarded = e->x->guard && e->x->guard->covers(e->x->guard->data, s);
     for (size_t k = 0; k < s->needs.n; k++)
         if (find(e, s->needs.v[k], &other))
             *ks_vec_add(arena, &node->needs) = other;
@@ -170,16 +173,21 @@ static bool skip(struct engine *e, size_t i)
     return false;
 }
 
+/* Others under the guard go on from one that is not kept yet; what is not under it must not be built on sand. */
+static bool is_settled(const struct engine *e, const struct node *node, size_t other)
+{
+    return has_ended(e->x->results[other].status) && (node->guarded || !e->nodes[other].unconfirmed);
+}
+
 static bool is_ready(const struct engine *e, size_t i)
 {
     const struct node *node = &e->nodes[i];
-    const struct ks_step_result *results = e->x->results;
 
     for (size_t k = 0; k < node->needs.n; k++)
-        if (!has_ended(results[node->needs.v[k]].status))
+        if (!is_settled(e, node, node->needs.v[k]))
             return false;
     for (size_t k = 0; k < node->follows.n; k++)
-        if (!has_ended(results[node->follows.v[k]].status))
+        if (!is_settled(e, node, node->follows.v[k]))
             return false;
     for (unsigned k = 0; k < e->running; k++)
         if (ks_streq(e->nodes[e->active[k]].lane, node->lane))
@@ -206,7 +214,7 @@ static bool choose(struct engine *e, size_t *ret)
         if (is_cancelled(e)) {
             settle(r, KS_STEP_CANCELLED, NULL);
             count(e, r);
-        } else if (is_ready(e, i)) {
+        } else if (is_ready(e, i) && !(e->nodes[i].guarded && e->guarding)) {
             *ret = i;
             return true;
         }
@@ -305,12 +313,98 @@ static void run_step(struct engine *e, struct ks_step_result *r)
         e->stopped = true;
         e->x->journal_problem = ks_error_text(e->x->arena, &journal_err);
     }
-    count(e, r);
+    if (e->nodes[r - e->x->results].guarded)
+        e->nodes[r - e->x->results].unconfirmed = true; /* told when it is kept, or not */
+    else
+        count(e, r);
     forget_active(e, r);
     (void)pthread_cond_broadcast(&e->changed);
     (void)pthread_mutex_unlock(&e->lock);
     ks_error_done(&err);
     ks_error_done(&journal_err);
+}
+
+static void begin_step(struct engine *e, size_t i)
+{
+    e->x->results[i].status = KS_STEP_RUNNING;
+    e->active[e->running++] = i;
+    tell(e, &e->x->results[i], NULL, -1);
+}
+
+/* ---- under the guard ------------------------------------------------------------------------------------------
+ */
+
+static bool next_guarded(const struct engine *e, size_t *ret)
+{
+    for (size_t i = 0; i < e->x->plan->n && !is_cancelled(e); i++) {
+        if (!e->nodes[i].guarded || e->x->results[i].status != KS_STEP_WAITING || !is_ready(e, i))
+            continue;
+        *ret = i;
+        return true;
+    }
+    return false;
+}
+
+/* `why` NULL: kept. Those of them that changed something have failed else. */
+static void confirm(struct engine *e, const char *why, enum ks_code code)
+{
+    struct ks_error ignored = {0};
+
+    for (size_t i = 0; i < e->x->plan->n; i++) {
+        struct ks_step_result *r = &e->x->results[i];
+        if (!e->nodes[i].unconfirmed)
+            continue;
+        e->nodes[i].unconfirmed = false;
+        if (why && (r->status == KS_STEP_DONE || r->status == KS_STEP_FAILED)) {
+            (void)journal(e, "rolled-back", r->step->id, why, &ignored);
+            ks_error_done(&ignored);
+            r->code = r->status == KS_STEP_FAILED ? r->code : code;
+            settle(r, KS_STEP_FAILED,
+                   r->status == KS_STEP_FAILED ? ks_sprintf(e->x->arena, "%s; %s", r->detail, why) : why);
+        }
+        count(e, r);
+    }
+}
+
+/* Runs step `i` and all others under the guard that are ready then; with the lock, which it lets go in between. */
+static void run_guarded(struct engine *e, size_t i)
+{
+    const struct ks_guard *guard = e->x->guard;
+    struct ks_step_result *first = &e->x->results[i];
+    struct ks_error err = {0};
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    bool failed;
+
+    begin_step(e, i);
+    tell(e, first, "recording the links", -1);
+    (void)pthread_mutex_unlock(&e->lock);
+    failed = guard->begin(guard->data, &err) < 0;
+    (void)pthread_mutex_lock(&e->lock);
+    if (failed) {
+        settle(first, KS_STEP_FAILED, ks_strdup(e->x->arena, ks_error_text(arena, &err)));
+        first->code = err.code;
+        count(e, first);
+        forget_active(e, first);
+        ks_error_done(&err);
+        return;
+    }
+    for (bool more = true; more;) {
+        struct ks_step_result *r = &e->x->results[i];
+        (void)pthread_mutex_unlock(&e->lock);
+        run_step(e, r);
+        (void)pthread_mutex_lock(&e->lock);
+        failed = r->status == KS_STEP_FAILED;
+        more = !failed && next_guarded(e, &i);
+        if (more)
+            begin_step(e, i);
+    }
+    tell(e, first, "asking whether the network still answers", -1);
+    (void)pthread_mutex_unlock(&e->lock);
+    const bool undone = guard->end(guard->data, failed, &err) < 0;
+    (void)pthread_mutex_lock(&e->lock);
+    e->x->rolled_back = e->x->rolled_back || undone;
+    confirm(e, undone ? ks_strdup(e->x->arena, ks_error_text(arena, &err)) : NULL, err.code);
+    ks_error_done(&err);
 }
 
 static void *work(void *data)
@@ -321,14 +415,18 @@ static void *work(void *data)
     (void)pthread_mutex_lock(&e->lock);
     for (;;) {
         if (choose(e, &i)) {
-            struct ks_step_result *r = &e->x->results[i];
-            r->status = KS_STEP_RUNNING;
-            e->active[e->running++] = i;
-            tell(e, r, NULL, -1);
+            if (e->nodes[i].guarded) {
+                e->guarding = true;
+                run_guarded(e, i);
+                e->guarding = false;
+                (void)pthread_cond_broadcast(&e->changed);
+                continue;
+            }
+            begin_step(e, i);
             (void)pthread_mutex_unlock(&e->lock);
-            run_step(e, r);
+            run_step(e, &e->x->results[i]);
             (void)pthread_mutex_lock(&e->lock);
-        } else if (e->running > 0) {
+        } else if (e->running > 0 || e->guarding) {
             (void)pthread_cond_wait(&e->changed, &e->lock);
         } else {
             break; /* what still waits, waits in a circle: planners refuse that */
@@ -396,5 +494,5 @@ void ks_execute(struct ks_execution *x)
 
 bool ks_execution_changed(const struct ks_execution *x)
 {
-    return x->counts[KS_STEP_DONE] + x->counts[KS_STEP_PENDING] > 0;
+    return x->counts[KS_STEP_DONE] + x->counts[KS_STEP_PENDING] > 0 || x->rolled_back;
 }

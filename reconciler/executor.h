@@ -42,6 +42,17 @@ struct ks_actuator {
 extern const struct ks_actuator ks_actuators[];
 extern const size_t ks_n_actuators;
 
+/*
+ * What stands around steps that can cut the host off. They run one after another, between begin() and end(); what
+ * needs one of them waits until that has kept them.
+ */
+struct ks_guard {
+    void *data;
+    bool (*covers)(void *data, const struct ks_step *step);
+    int (*begin)(void *data, struct ks_error *err);            /* -1: the first of them is not tried */
+    int (*end)(void *data, bool failed, struct ks_error *err); /* -1: they have been rolled back */
+};
+
 struct ks_execution {
     /* What the caller gives. */
     const struct ks_plan *plan;
@@ -52,6 +63,7 @@ struct ks_execution {
     struct ks_journal *journal;                             /* or NULL */
     bool (*wanted)(void *data, const struct ks_step *step); /* NULL: every step */
     void *wanted_data;
+    const struct ks_guard *guard; /* or NULL */
     /* Called by one thread at a time when a step starts, tells how far it is (`what` set), or has ended. */
     void (*watch)(void *data, const struct ks_execution *x, const struct ks_step_result *r, const char *what,
                   int percent);
@@ -62,10 +74,11 @@ struct ks_execution {
     struct ks_arena *arena;
     struct ks_step_result *results;
     size_t counts[KS_STEP_STATUSES];
+    bool rolled_back;            /* the guard undid steps, which failed thereby */
     const char *journal_problem; /* the journal could not be written; the run was stopped for it */
 };
 
 /* Returns when no step runs any more. Every outcome is in the results: there is no other error. */
 void ks_execute(struct ks_execution *x);
-/* True when a step changed the host. */
+/* True when a step changed the host, also when that was rolled back. */
 bool ks_execution_changed(const struct ks_execution *x);

@@ -438,10 +438,16 @@ struct ks_secret {
     struct ks_secret_ref *value;
     const char *uuid; /* observed; hidden */
 };
+struct ks_checkpoint_defaults {
+    struct ks_obj o;
+    uint64_t timeout; /* ms */
+    struct ks_strings targets;
+};
 struct ks_defaults {
     struct ks_obj o;
     bool prune;
     struct ks_strings allow;
+    struct ks_checkpoint_defaults *checkpoint;
 };
 struct ks_placement {
     struct ks_obj o;

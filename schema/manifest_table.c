@@ -38,14 +38,47 @@ static const char *check_pf(struct ks_arena *arena, const char **text)
     return "a PF's interface name or PCI address";
 }
 
+/* "git.example.org:443", "192.0.2.1:22", "[2001:db8::1]:22". */
+static const char *check_tcp(struct ks_arena *arena, const char **text)
+{
+    static const char expected[] = "HOST:PORT, an IPv6 address in brackets";
+    const char *colon = strrchr(*text, ':');
+    const char *host = colon ? ks_strndup(arena, *text, (size_t)(colon - *text)) : "";
+    const size_t n = strlen(host);
+    uint64_t port;
+
+    if (!colon || ks_parse_u64(colon + 1, &port) < 0 || port == 0 || port > UINT16_MAX)
+        return expected;
+    if (*host == '[' && host[n - 1] == ']')
+        host = ks_strndup(arena, host + 1, n - 2);
+    else
+        return check_host(arena, &host) ? expected : NULL;
+    return !strchr(host, ':') || ks_check_ip(arena, &host) ? expected : NULL;
+}
+
 /* clang-format off */
 #define POLICY .flags = KS_F_POLICY
+
+static const struct ks_field checkpoint_rows[] = {
+    KS_ROW_DURATION(struct ks_checkpoint_defaults, timeout, "timeout", POLICY, .min = 5000, .max = 3600000,
+        .fallback = "1m",
+        .doc = "How long a change of the network has until it is undone: for its steps, and until all that answered "
+               "before answers again."),
+    KS_ROW_STRINGS(struct ks_checkpoint_defaults, targets, "targets", .flags = KS_F_POLICY | KS_F_SET,
+        .check = check_tcp,
+        .doc = "TCP services that must answer afterwards, if they did before: HOST:PORT. The default gateways and "
+               "the host of the manifest's repository are asked in any case."),
+};
+static const struct ks_kind checkpoint_kind = KS_KIND(struct ks_checkpoint_defaults, checkpoint_rows,
+    .name = "checkpoint", .doc = "When a change of the network is undone.");
 
 static const struct ks_field defaults_rows[] = {
     KS_ROW_BOOL(struct ks_defaults, prune, "prune", POLICY, .fallback = "false",
         .doc = "Deletes what kvmstate made and the manifest no longer names."),
     KS_ROW_STRINGS(struct ks_defaults, allow, "allow", .flags = KS_F_POLICY | KS_F_SET, .check = check_impact,
         .doc = "Impacts that are applied without asking: restart, delete, data-loss, network."),
+    KS_ROW_OBJECT(struct ks_defaults, checkpoint, struct ks_checkpoint_defaults, "checkpoint", &checkpoint_kind, POLICY,
+        .doc = "When a change of the network is undone."),
 };
 static const struct ks_kind defaults_kind = KS_KIND(struct ks_defaults, defaults_rows, .name = "defaults",
     .doc = "How the host is treated.");
