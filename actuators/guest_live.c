@@ -125,6 +125,7 @@ static bool is_updated(const struct live *l, const xmlNode *device)
 /* One call for all that changes in a device. */
 static int update(struct live *l, const struct ks_change *change, xmlNode *device, struct ks_error *err)
 {
+    const unsigned live = VIR_DOMAIN_AFFECT_LIVE;
     bool media = false;
     char *text;
     int r;
@@ -141,10 +142,10 @@ static int update(struct live *l, const struct ks_change *change, xmlNode *devic
         media = media || ks_change_row(other)->live == KS_LIVE_MEDIA;
     }
     text = ks_xml_text(device);
-    r = virDomainUpdateDeviceFlags(l->domain, text, VIR_DOMAIN_AFFECT_LIVE);
+    r = virDomainUpdateDeviceFlags(l->domain, text, live);
     /* A guest that locks the tray is overruled, as pulling the lever would. */
     if (r < 0 && media)
-        r = virDomainUpdateDeviceFlags(l->domain, text, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_DEVICE_MODIFY_FORCE);
+        r = virDomainUpdateDeviceFlags(l->domain, text, live | VIR_DOMAIN_DEVICE_MODIFY_FORCE);
     xmlFree(text);
     return r < 0 ? ks_fail_virt(err, "change %s", change->path) : 0;
 }

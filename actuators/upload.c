@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <nettle/sha2.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 enum { CHUNK = 256 * 1024 };
 
@@ -105,12 +106,38 @@ static int pump(struct ks_acting *a, const struct ks_step *step, const struct ks
     return 0;
 }
 
+/*
+ * The libvirtd of libvirt 11.3 dies of a segmentation fault when the file system is full in the middle of an
+ * upload: what cannot fit is not begun. All of the file's bytes are written, holes too.
+ */
+static int check_room(struct ks_acting *a, const struct ks_upload *from, virStorageVolPtr to, struct ks_error *err)
+{
+    ks_auto(ks_freep) char *path = virStorageVolGetPath(to);
+    struct statvfs fs;
+    struct stat st;
+
+    if (!path || !ks_virt_is_local(a->conn))
+        return 0;
+    ks_auto(ks_closep) int fd = openat(a->root, skip_slash(path), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fstatvfs(fd, &fs) < 0 || fs.f_blocks == 0)
+        return 0; /* a device, or unknown */
+    const uint64_t room = (uint64_t)fs.f_bfree * fs.f_frsize + (uint64_t)st.st_blocks * 512;
+    if (from->size <= room)
+        return 0;
+    errno = ENOSPC;
+    return ks_fail_errno(err, "it takes %s, and there is room for %s", ks_size_format(a->arena, from->size),
+                         ks_size_format(a->arena, room));
+}
+
 int ks_upload_send(struct ks_acting *a, const struct ks_step *step, const struct ks_upload *from,
                    virStorageVolPtr to, struct ks_error *err)
 {
-    virStreamPtr stream = virStreamNew(a->conn, 0);
+    virStreamPtr stream;
     int r;
 
+    if (check_room(a, from, to, err) < 0)
+        return -1;
+    stream = virStreamNew(a->conn, 0);
     if (!stream)
         return ks_fail_virt(err, "open a stream");
     r = KS_STORAGE_TRY(a, virStorageVolUpload(to, stream, 0, from->size, 0));

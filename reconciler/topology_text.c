@@ -60,7 +60,7 @@ static void put_host(struct writer *w)
 static void put_bar(struct writer *w, uint64_t used, uint64_t total)
 {
     /* A page in use shows, and so does a free one. */
-    size_t full = (size_t)((double)used / (double)total * BAR + 0.5);
+    size_t full = (size_t)((double)used / (double)total * (double)BAR + 0.5);
 
     if (used > 0 && full == 0)
         full = 1;

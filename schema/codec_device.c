@@ -202,15 +202,35 @@ const struct ks_codec ks_tpm_codec = {.read = tpm_read, .write = tpm_write};
 
 /* ---- watchdog ----------------------------------------------------------------------------------------------- */
 
+static bool is_itco(const xmlNode *watchdog)
+{
+    return ks_streq(ks_xml_attr(watchdog, "model"), "itco");
+}
+
 /* q35 has an itco of its own, which libvirt 9.1 and later shows beside any that was asked for. */
 static xmlNode *find_watchdog(const xmlNode *domain)
 {
     xmlNode *found = NULL;
 
     for (xmlNode *w = first_device(domain, "watchdog"); w; w = ks_xml_next(w, "watchdog"))
-        if (!found || ks_streq(ks_xml_attr(found, "model"), "itco"))
+        if (!found || is_itco(found))
             found = w;
     return found;
+}
+
+/* "watchdogs with different actions are not supported with this QEMU binary" */
+static void write_action_of_all(const xmlNode *domain, const char *action)
+{
+    for (xmlNode *w = first_device(domain, "watchdog"); w; w = ks_xml_next(w, "watchdog"))
+        ks_xml_set_attr(w, "action", action);
+}
+
+/* That of q35 cannot go. */
+static bool watchdog_is_unset(const struct ks_field *field, const struct ks_obj *have)
+{
+    const struct ks_watchdog *watchdog = *(struct ks_watchdog *const *)ks_member(have, field);
+
+    return watchdog && ks_streq(watchdog->model, "itco");
 }
 
 static void watchdog_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
@@ -231,21 +251,21 @@ static int watchdog_write(xmlNode *node, const struct ks_field *field, const str
 {
     const struct ks_watchdog *watchdog = *(struct ks_watchdog *const *)ks_member(want, field);
     xmlNode *found = find_watchdog(node);
+    const bool fits = found && !is_null(field, want) &&
+                      (!watchdog->model || ks_streq(ks_xml_attr(found, "model"), watchdog->model));
 
-    if (is_null(field, want)) {
-        if (found && !ks_streq(ks_xml_attr(found, "model"), "itco"))
-            remove_device(found);
-        return 0;
-    }
-    if (!found || (watchdog->model && !ks_streq(ks_xml_attr(found, "model"), watchdog->model))) {
-        if (found && !ks_streq(ks_xml_attr(found, "model"), "itco"))
-            remove_device(found);
-        found = add_device(node, "<watchdog/>", err);
-    }
-    return found ? ks_xml_write(found, &watchdog->o, err) : -1;
+    if (found && !fits && !is_itco(found))
+        remove_device(found);
+    if (!fits)
+        found = is_null(field, want) ? NULL : add_device(node, "<watchdog/>", err);
+    if (!is_null(field, want) && (!found || ks_xml_write(found, &watchdog->o, err) < 0))
+        return -1;
+    write_action_of_all(node, found ? ks_xml_attr(found, "action") : "reset");
+    return 0;
 }
 
-const struct ks_codec ks_watchdog_codec = {.read = watchdog_read, .write = watchdog_write};
+const struct ks_codec ks_watchdog_codec = {
+    .read = watchdog_read, .write = watchdog_write, .is_unset = watchdog_is_unset};
 
 /* ---- video -------------------------------------------------------------------------------------------------- */
 

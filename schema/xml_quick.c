@@ -279,8 +279,8 @@ static bool close_tag(struct quick *q)
     const xmlNode *node = q->open;
 
     q->at++; /* '/' */
-    if (!node || (node->ns && (!expect(q, (const char *)node->ns->prefix) || *q->at++ != ':')) ||
-        !expect(q, (const char *)node->name) || *q->at++ != '>')
+    if (!node || (node->ns && (!expect(q, (const char *)node->ns->prefix) || !expect(q, ":"))) ||
+        !expect(q, (const char *)node->name) || !expect(q, ">"))
         return false;
     q->open = node->parent;
     q->depth--;

@@ -75,10 +75,11 @@ static void on_text(void *data, const xmlChar *text, int len)
     const size_t n = (size_t)len;
 
     if (s->cap - s->len < n) {
-        s->cap = (s->cap + n) * 2;
-        s->text = realloc(s->text, s->cap);
-        if (!s->text)
+        char *more = realloc(s->text, (s->cap + n) * 2);
+        if (!more)
             abort();
+        s->text = more;
+        s->cap = (s->cap + n) * 2;
     }
     s->preserve = s->ctxt->space && *s->ctxt->space == 1; /* xml:space='preserve' */
     memcpy(s->text + s->len, text, n);

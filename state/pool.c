@@ -303,14 +303,6 @@ static void set_runtime(struct ks_seen_pool *seen, struct ks_pool *pool)
     ks_mark(&pool->o, "autostart");
 }
 
-static bool is_on_this_host(virConnectPtr conn)
-{
-    ks_auto(ks_freep) char *uri = virConnectGetURI(conn);
-    const char *authority = uri ? strstr(uri, "://") : NULL;
-
-    return authority && authority[3] == '/';
-}
-
 /*
  * libvirt tells the room that it saw when it last refreshed the pool; the file system may have grown since, or
  * filled. Not of netfs: a server that is gone would be waited for.
@@ -320,7 +312,7 @@ static void look_at_room(struct pool_reading *r)
     const char *path = r->seen->path;
     struct statvfs fs;
 
-    if (!r->files || r->netfs || !r->seen->active || !path || !is_on_this_host(r->o->conn))
+    if (!r->files || r->netfs || !r->seen->active || !path || !ks_virt_is_local(r->o->conn))
         return;
     ks_auto(ks_closep) int fd = openat(r->o->root, path + (*path == '/'), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fstatvfs(fd, &fs) < 0)

@@ -8,6 +8,14 @@ static void silent(void *data, virErrorPtr error)
     (void)error;
 }
 
+bool ks_virt_is_local(virConnectPtr conn)
+{
+    ks_auto(ks_freep) char *uri = virConnectGetURI(conn);
+    const char *authority = uri ? strstr(uri, "://") : NULL;
+
+    return authority && authority[3] == '/';
+}
+
 int ks_virt_errno(void)
 {
     const virError *error = virGetLastError();

@@ -15,6 +15,9 @@
  */
 int ks_connect(const char *uri, bool read_only, virConnectPtr *ret, struct ks_error *err);
 
+/* libvirt runs on this host: the paths that it names are this host's. */
+bool ks_virt_is_local(virConnectPtr conn);
+
 /* Fills *err from libvirt's last error of this thread, ": message" behind the text; returns -1. */
 int ks_fail_virt_(struct ks_error *err, const char *src, int src_line, const char *fmt, ...) KS_PRINTF(4, 5);
 #define ks_fail_virt(err, ...) ks_fail_virt_((err), __FILE__, __LINE__, __VA_ARGS__)

@@ -37,11 +37,11 @@ def test_any_host(desired, host, tmp, trace, seed):
     for link in LINKS:
         host.exec("ip", "link", "add", link, "type", "veth", "peer", "name", "far-" + link).ok()
     any_host = AnyHost(seed, tmp, vlans=has_vlan_filtering(host))
-    parts = any_host.make()
+    parts = None
     for _ in range(3):
+        parts = any_host.edit(parts) if parts else any_host.make()
         desired.want(**parts).apply(*ALLOW)
         desired.settled(*ALLOW)
-        parts = any_host.edit(parts)
     desired.apply(*ALLOW, wrap=trace.wrap)
     assert trace.changes(allowed=[STATE]) == []
     desired.want(guests={}, bridges={}, pools={}, volumes={}, networks={}, secrets={}).apply(*ALLOW)

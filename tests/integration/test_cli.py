@@ -7,7 +7,6 @@ import pty
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -180,11 +179,11 @@ def pid_of(process):
     """kvmstate itself, below what enters the host."""
     def find():
         for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                exe, status = os.readlink(f"/proc/{pid}/exe"), open(f"/proc/{pid}/stat").read()
+            try:  # not by its path, which reads otherwise where the tests run in a chroot
+                same, status = os.path.samefile(f"/proc/{pid}/exe", kvmstate_binary()), open(f"/proc/{pid}/stat").read()
             except OSError:
                 continue
-            if exe == os.path.realpath(kvmstate_binary()) and f" {process.pid} " in status:
+            if same and f" {process.pid} " in status:
                 return int(pid)
         return None
     return wait_for("kvmstate runs", find)
@@ -195,7 +194,7 @@ def test_an_end_on_request(desired, host):
     desired.want(guests=guests).apply()
     desired.want(guests={name: {**g, "state": "stopped"} for name, g in guests.items()})
     with start_apply(desired, host, "--allow", "restart", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(2)
+        host.wait_for_steps(4)
         os.kill(pid_of(process), signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 1, out + err
@@ -214,7 +213,7 @@ def test_the_host_moves_while_it_is_changed(desired, host):
                for name, g in deaf.items()}
     desired.want(guests={**stopped, "z": {**SMALL, "title": "wanted"}})
     with start_apply(desired, host, "--allow", "restart", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(2)
+        host.wait_for_steps(4)
         host.conn.defineXML("<domain type='qemu'><name>z</name><memory unit='MiB'>64</memory>"
                             "<os><type machine='q35'>hvm</type></os></domain>")
         out, err = process.communicate(timeout=60)

@@ -194,7 +194,7 @@ def test_one_lock_per_host(desired, host, initrd):
     desired.want(guests={"a": {**bootable(initrd), "state": "stopped", "shutdown": {"timeout": "15s"}}})
     with subprocess.Popen(host._enter([kvmstate_binary(), "apply", "-f", desired.file, "--allow", "restart"]),
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-        time.sleep(2)
+        host.wait_for_steps(1)
         second = desired.run("apply")
         first.wait(90)
     assert second.status == 5, str(second)

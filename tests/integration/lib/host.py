@@ -121,6 +121,14 @@ class Host:
         """kvmstate in this host; `wrap` stands before it (a tracer). State: /var/lib/kvmstate, its own."""
         return self.exec(*wrap, kvmstate_binary(), *args, env={"NO_COLOR": "1", **(env or {})}, **options)
 
+    def wait_for_steps(self, n):
+        """Until the apply that was begun in the background is in its `n`th step."""
+        def begun():
+            text = self.exec("sh", "-c", "cat /var/lib/kvmstate/journal.jsonl || true").ok().stdout
+            last = text.rpartition('"event":"begin"')[2]
+            return last.count('"event":"started"') >= n and '"event":"end"' not in last
+        wait_for(f"{n} steps are begun", begun, timeout=60)
+
     def kvmstate_killed(self, *args, after, env=None):
         """Starts kvmstate and kills it after that many seconds; True if it was still running."""
         return run_killed(self._enter([kvmstate_binary(), *args]), after=after, env=env)
@@ -158,6 +166,20 @@ class Host:
 
     def reset(self):
         """Everything that a test made is gone: guests, pools, networks, secrets, links, kvmstate's state."""
+        died = not self._is_alive()
+        if died:  # the next test gets one that lives
+            self.start_libvirtd()
+        self._remove_all()
+        assert not died, "libvirtd died during the test"
+
+    def _is_alive(self):
+        try:
+            self.conn.getLibVersion()
+        except libvirt.libvirtError:
+            return False
+        return True
+
+    def _remove_all(self):
         for domain in self.conn.listAllDomains():
             remove_domain(domain)
         for pool in self.conn.listAllStoragePools():
