@@ -136,6 +136,23 @@ static int write_acpi(xmlNode *domain, struct ks_error *err)
     return ks_xml_ensure(domain, "features/acpi", NULL, NULL, err) ? 0 : -1;
 }
 
+/* EFI that libvirt chooses by whether it has Secure Boot; some releases would choose one that has it unasked. */
+static int write_secure_boot(xmlNode *domain, bool on, struct ks_error *err)
+{
+    xmlNode *os = ks_xml_ensure_child(domain, "os"), *feature;
+
+    remove_os_child(domain, "loader");
+    remove_os_child(domain, "nvram");
+    remove_os_child(domain, "firmware");
+    ks_xml_set_attr(os, "firmware", "efi");
+    feature = ks_xml_ensure(domain, "os/firmware/feature", NULL, NULL, err);
+    if (!feature)
+        return -1;
+    ks_xml_set_attr(feature, "enabled", on ? "yes" : "no");
+    ks_xml_set_attr(feature, "name", "secure-boot");
+    return write_acpi(domain, err);
+}
+
 static int firmware_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
                           struct ks_error *err)
 {
@@ -144,6 +161,8 @@ static int firmware_write(xmlNode *node, const struct ks_field *field, const str
 
     remove_os_child(node, "loader");
     remove_os_child(node, "nvram");
+    if (efi && ks_has(want, "secure-boot"))
+        return write_secure_boot(node, ((const struct ks_guest *)want)->secure_boot, err);
     if (efi) {
         ks_xml_set_attr(os, "firmware", "efi");
         return write_acpi(node, err);
@@ -180,30 +199,19 @@ static void secure_boot_read(struct ks_arena *arena, xmlNode *node, const struct
 }
 
 /*
- * Firmware that libvirt chooses is told by a feature; a loader named by hand, which is not of that sort (the codec
- * writes when it differs), gives way. Secure Boot needs SMM on x86, which libvirt adds when it chooses.
+ * A loader named by hand, which is not of that sort (the codec writes when it differs), gives way. Secure Boot
+ * needs SMM on x86, which libvirt adds when it chooses. A BIOS has none.
  */
 static int secure_boot_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want,
                              struct ks_error *err)
 {
     const bool on = !is_null(field, want) && *(const bool *)ks_member(want, field);
-    const bool was_stated = secure_feature(node) || os_child(node, "loader");
-    xmlNode *os = ks_xml_ensure_child(node, "os"), *feature;
+    const xmlNode *os = ks_xml_child(node, "os");
+    const bool efi = os && ks_streq(ks_xml_attr(os, "firmware"), "efi");
 
-    if (!on && !was_stated)
+    if (!on && !efi && !secure_feature(node) && !os_child(node, "loader"))
         return 0;
-    remove_os_child(node, "loader");
-    remove_os_child(node, "nvram");
-    remove_os_child(node, "firmware");
-    if (is_null(field, want))
-        return 0;
-    ks_xml_set_attr(os, "firmware", "efi");
-    feature = ks_xml_ensure(node, "os/firmware/feature", NULL, NULL, err);
-    if (!feature)
-        return -1;
-    ks_xml_set_attr(feature, "enabled", on ? "yes" : "no");
-    ks_xml_set_attr(feature, "name", "secure-boot");
-    return on ? write_acpi(node, err) : 0;
+    return write_secure_boot(node, on, err);
 }
 
 const struct ks_codec ks_secure_boot_codec = {.read = secure_boot_read, .write = secure_boot_write};

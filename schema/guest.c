@@ -148,13 +148,6 @@ static enum ks_impact attach_impact(const struct ks_change *change, bool running
                : KS_RESTART;
 }
 
-/* Unset, the image is libvirt's choice at the next start; what runs cannot be told from such a choice. */
-static enum ks_impact secure_boot_impact(const struct ks_change *change, bool running, enum ks_impact otherwise)
-{
-    (void)running;
-    return change->op == KS_UNSET ? KS_SAFE : otherwise;
-}
-
 /* A generator comes by a port, an agent's channel by the controller of such channels; either goes at any time. */
 static enum ks_impact presence_impact(const struct ks_change *change, bool running, enum ks_impact otherwise)
 {
@@ -230,7 +223,7 @@ static const struct ks_field rows[] = {
     KS_ROW_ENUM(struct ks_guest, firmware, "firmware", &firmwares, RESTART, .fallback = "bios",
         .codec = &ks_firmware_codec,
         .doc = "bios, or efi: libvirt chooses the image; images named in the domain itself are left as they are."),
-    KS_ROW_BOOL(struct ks_guest, secure_boot, "secure-boot", RESTART, .fallback = "false", .impact = secure_boot_impact,
+    KS_ROW_BOOL(struct ks_guest, secure_boot, "secure-boot", RESTART, .fallback = "false",
         .codec = &ks_secure_boot_codec, .doc = "EFI firmware with Secure Boot."),
     KS_ROW_OBJECT(struct ks_guest, direct_kernel, struct ks_direct_kernel, "direct-kernel", &ks_direct_kernel_kind,
         RESTART, .doc = "A kernel of the host that is booted in place of a device."),
