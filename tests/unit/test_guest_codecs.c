@@ -270,6 +270,31 @@ static void boot_order_replaces_the_older_form(void **state)
     bench_done(&b);
 }
 
+/* libvirt 11 shows q35's own watchdog, takes one action for all, and may choose Secure Boot where nothing is said.
+ */
+static void newer_libvirt_is_told_more(void **state)
+{
+    struct bench b = bench_of("<domain type='qemu'><name>g1</name><devices>"
+                              "<watchdog model='itco' action='reset'/><watchdog model='i6300esb' action='reset'/>"
+                              "</devices></domain>");
+    const char *text = applied(&b, "watchdog: {model: i6300esb, action: poweroff}");
+
+    (void)state;
+    assert_non_null(strstr(text, "<watchdog model=\"itco\" action=\"poweroff\"/>"));
+    assert_non_null(strstr(text, "<watchdog model=\"i6300esb\" action=\"poweroff\"/>"));
+    text = applied(&b, "watchdog: null");
+    assert_non_null(strstr(text, "<watchdog model=\"itco\" action=\"reset\"/>"));
+    assert_null(strstr(text, "i6300esb"));
+    assert_string_equal(differences(&b, "watchdog: null", false), "");
+    text = applied(&b, "{firmware: efi, secure-boot: false}");
+    assert_non_null(strstr(text, "<feature enabled=\"no\" name=\"secure-boot\"/>"));
+    text = applied(&b, "secure-boot: true");
+    assert_non_null(strstr(text, "<feature enabled=\"yes\" name=\"secure-boot\"/>"));
+    text = applied(&b, "secure-boot: null");
+    assert_non_null(strstr(text, "<feature enabled=\"no\" name=\"secure-boot\"/>"));
+    bench_done(&b);
+}
+
 static void ports_count_those_made_for_it(void **state)
 {
     struct bench b = bench_of(plain);
@@ -447,6 +472,7 @@ int main(void)
         cmocka_unit_test(impacts_depend_on_values),
         cmocka_unit_test(plugged_vcpus_can_go),
         cmocka_unit_test(boot_order_replaces_the_older_form),
+        cmocka_unit_test(newer_libvirt_is_told_more),
         cmocka_unit_test(ports_count_those_made_for_it),
         cmocka_unit_test(a_nic_changes_its_sort),
         cmocka_unit_test(fragments_are_merged),
