@@ -73,7 +73,7 @@ static bool is_given(const struct ks_guest *guest, const char *address)
 /* Documentation/driver-api/vfio.rst: what stands aside while the rest of its group is in a guest. */
 static bool stands_aside(const struct ks_seen_pci *d)
 {
-    return d->is_bridge || !d->driver || strstr(d->driver, "vfio") || ks_streq(d->driver, "pci-stub");
+    return d->is_bridge || !d->driver || ks_driver_keeps_for_guests(d->driver);
 }
 
 static void check_group(const struct use *u, const struct ks_seen_pci *d)
@@ -203,7 +203,7 @@ static void check_device(struct use *u, const struct ks_pci_device *device)
         complain(u, "%s is a bridge, which cannot be handed out", device->pci);
     if (pf && pf->default_route)
         complain(u, "%s carries the host's default route", device->pci);
-    if (!device->managed && d->driver && !strstr(d->driver, "vfio"))
+    if (!device->managed && d->driver && !ks_driver_is_vfio(d->driver))
         ks_report_warning(u->p->findings, KS_E_CONFLICT, u->at,
                           "guest %s: %s: %s has driver %s: state managed: true, or bind it to vfio-pci",
                           u->guest->o.key, u->what, device->pci, d->driver);

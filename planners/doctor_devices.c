@@ -184,8 +184,7 @@ static const struct ks_fact_device *in_the_way(const struct ks_facts *f, const s
     for (size_t i = 0; device->iommu_group >= 0 && i < f->devices.n; i++) {
         const struct ks_fact_device *other = &f->devices.v[i];
         if (other != device && other->iommu_group == device->iommu_group && !other->is_bridge && other->driver &&
-            !strstr(other->driver, "vfio") && !ks_streq(other->driver, "pci-stub") &&
-            !is_given(guest, other->address))
+            !ks_driver_keeps_for_guests(other->driver) && !is_given(guest, other->address))
             return other;
     }
     return NULL;

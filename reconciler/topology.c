@@ -413,8 +413,8 @@ static void add_devices(struct builder *b)
 {
     for (size_t i = 0; i < b->seen->pci.n; i++) {
         const struct ks_seen_pci *device = &b->seen->pci.v[i];
-        const bool waits = device->driver && (strstr(device->driver, "vfio") || strstr(device->driver, "pci-stub"));
-        if (!device->pf && !device->is_bridge && (device->n_holders > 0 || waits))
+        if (!device->pf && !device->is_bridge &&
+            (device->n_holders > 0 || ks_driver_keeps_for_guests(device->driver)))
             *ks_vec_add(b->arena, &b->ret->devices) = device;
     }
 }

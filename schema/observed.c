@@ -139,3 +139,14 @@ bool ks_seen_runs_with(const struct ks_seen_guest *guest, const char *address)
             return true;
     return false;
 }
+
+bool ks_driver_is_vfio(const char *driver)
+{
+    return driver && strstr(driver, "vfio");
+}
+
+/* Documentation/driver-api/vfio.rst: a group may go to a guest while such drivers have the rest of it. */
+bool ks_driver_keeps_for_guests(const char *driver)
+{
+    return ks_driver_is_vfio(driver) || ks_streq(driver, "pci-stub");
+}

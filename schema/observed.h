@@ -226,5 +226,9 @@ const struct ks_seen_link *ks_seen_link(const struct ks_observed *o, const char 
 /* By interface name, one of its alternative names, or PCI address. */
 const struct ks_seen_pf *ks_seen_pf(const struct ks_observed *o, const char *name);
 const struct ks_seen_pci *ks_seen_pci(const struct ks_observed *o, const char *address);
+/* vfio-pci or a variant of it (mlx5_vfio_pci, ...); NULL, no driver, is none. */
+bool ks_driver_is_vfio(const char *driver);
+/* A driver that only keeps a device for guests: vfio, or pci-stub, which opens it to nobody. */
+bool ks_driver_keeps_for_guests(const char *driver);
 /* Whether the running guest has the PCI device of that address; not its definition. */
 bool ks_seen_runs_with(const struct ks_seen_guest *guest, const char *address);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "schema/observed.h"
 #include "state/host.h"
 
 struct reader {
@@ -68,11 +69,6 @@ static const char *command_of(struct reader *r, const char *pid)
 
 /* ---- vfio's files ---- */
 
-static bool bound_to_vfio(const struct ks_host_pci_device *d)
-{
-    return d->driver && strstr(d->driver, "vfio"); /* vfio-pci, mlx5_vfio_pci, ... */
-}
-
 /* "/dev/vfio/12", "/dev/vfio/noiommu-0": the group; "/dev/vfio/devices/vfio3": the device. */
 static bool opens(const char *target, const struct ks_host_pci_device *d)
 {
@@ -93,7 +89,7 @@ static void look_at_target(struct reader *r, const char *pid, const char *target
 {
     for (size_t i = 0; i < r->pci->devices.n; i++) {
         const struct ks_host_pci_device *d = &r->pci->devices.v[i];
-        if (bound_to_vfio(d) && opens(target, d))
+        if (ks_driver_is_vfio(d->driver) && opens(target, d))
             add_holder(r, d->address, KS_HOLDER_PROCESS,
                        ks_sprintf(r->arena, "process %s (%s)", pid, command_of(r, pid)), atoi(pid));
     }
@@ -283,7 +279,7 @@ int ks_host_holders_read(int root, const struct ks_host_pci *pci, const struct k
     for (size_t i = 0; i < pci->devices.n; i++) {
         const struct ks_host_pci_device *d = &pci->devices.v[i];
         const struct ks_host_link *link = d->pf ? link_of(&r, d) : NULL;
-        vfio |= bound_to_vfio(d);
+        vfio |= ks_driver_is_vfio(d->driver);
         elsewhere |= (d->pf || d->is_pf) && d->has_net && d->netdevs.n == 0;
         if (link)
             look_at_link(&r, d, link);
