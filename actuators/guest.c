@@ -87,7 +87,7 @@ int ks_act_guest(struct ks_acting *a, const struct ks_step *step, enum ks_outcom
     static ks_act_fn *const actions[KS_ACTIONS] = {
         [KS_ACT_DEFINE] = act_define, [KS_ACT_START] = act_power,        [KS_ACT_STOP] = act_power,
         [KS_ACT_PAUSE] = act_power,   [KS_ACT_RESTART] = act_restart,    [KS_ACT_MARK] = act_mark,
-        [KS_ACT_RENAME] = act_rename, [KS_ACT_DELETE] = ks_guest_delete,
+        [KS_ACT_RENAME] = act_rename, [KS_ACT_DELETE] = ks_guest_delete, [KS_ACT_GIVE_BACK] = ks_guest_give_back,
     };
 
     const struct ks_seen_guest *seen = step->seen;

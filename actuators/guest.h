@@ -56,6 +56,8 @@ int ks_guest_start(struct ks_acting *a, const struct ks_step *step, virDomainPtr
                    struct ks_error *err);
 /* Asks by agent where one answers, then by ACPI, to the manifest's deadline; then what the manifest says. */
 int ks_guest_stop(struct ks_acting *a, const struct ks_step *step, virDomainPtr domain, struct ks_error *err);
+/* What a run that was cut off had taken from it for a while; the step's id says of which PF. (sriov_lent.c) */
+int ks_guest_give_back(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err);
 int ks_guest_delete(struct ks_acting *a, const struct ks_step *step, enum ks_outcome *ret, struct ks_error *err);
 
 /*

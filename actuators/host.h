@@ -132,14 +132,15 @@ int ks_module_parameter_set(struct ks_writes *w, const char *module, const char 
 struct ks_numvfs_want {
     const char *pf; /* PCI address */
     unsigned vfs;
-    bool probe;          /* let the kernel bind drivers to new VFs; else they come without one */
     uint32_t timeout_ms; /* 0: 60 s */
 };
 
 /*
- * From N to M goes through 0 and destroys every VF: the caller has found all holders before. A child does it, to a
- * deadline, since the write can hang with the device's lock held: KS_E_TIMEOUT. Afterwards sriov_numvfs and
- * virtfn* are counted: KS_E_VERIFY. KS_E_INVALID: more than sriov_totalvfs; KS_E_UNSUPPORTED: no SR-IOV.
+ * From N to M goes through 0 and destroys every VF: the caller has found all holders before. New VFs come without a
+ * driver (autoprobe is off meanwhile): else each is probed within the write, which takes seconds a VF, and a
+ * guest's VF is taken by the host's driver first. A child does it, to a deadline, since the write can hang with the
+ * device's lock held: KS_E_TIMEOUT. Afterwards sriov_numvfs and virtfn* are counted: KS_E_VERIFY. KS_E_INVALID:
+ * more than sriov_totalvfs; KS_E_UNSUPPORTED: no SR-IOV.
  */
 int ks_numvfs_set(struct ks_writes *w, const struct ks_numvfs_want *want, struct ks_error *err);
 
@@ -150,6 +151,13 @@ int ks_numvfs_set(struct ks_writes *w, const struct ks_numvfs_want *want, struct
  */
 int ks_driver_bind(struct ks_writes *w, const char *address, const char *driver, uint32_t timeout_ms,
                    struct ks_error *err);
+/*
+ * For VFs that have just come, and that nobody has stated a driver for: the kernel looks for one. That there is
+ * none is no error. Returns how many are not through with it after 10 s: the kernel goes on by itself.
+ */
+unsigned ks_drivers_probe(struct ks_writes *w, const struct ks_strings *addresses);
+/* For one that a guest is about to get: no other driver takes it. It is not bound. */
+int ks_driver_reserve(struct ks_writes *w, const char *address, const char *driver, struct ks_error *err);
 
 enum ks_vf_stated {
     KS_VF_MAC = 1 << 0,

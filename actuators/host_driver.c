@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which driver a PCI device has. Facts: Documentation/ABI/testing/sysfs-bus-pci. */
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/stat.h>
@@ -7,7 +8,9 @@
 
 #include "actuators/host_write.h"
 
-enum { TIMEOUT_MS = 30 * 1000, SETTLE_MS = 2000, PAUSE_MS = 20 };
+#define DEVICES "sys/bus/pci/devices"
+#define PROBE "sys/bus/pci/drivers_probe"
+enum { TIMEOUT_MS = 30 * 1000, PROBE_MS = 10 * 1000, SETTLE_MS = 2000, PAUSE_MS = 20 };
 
 struct run {
     struct ks_writes *w;
@@ -86,7 +89,7 @@ static int rebind(struct run *r, const char *driver, const char *current)
     if (current)
         writes[n++] = (struct ks_attr_text){ks_sprintf(r->w->arena, "%s/driver/unbind", r->dir), r->address};
     if (!driver || *driver)
-        writes[n++] = (struct ks_attr_text){"sys/bus/pci/drivers_probe", r->address};
+        writes[n++] = (struct ks_attr_text){PROBE, r->address};
     if (n == 0 || ks_attrs_write_by_child(r->w->root, writes, n, r->timeout_ms, &failed, r->err) == 0)
         return 0;
     if (r->err->code == KS_E_TIMEOUT && current)
@@ -128,16 +131,23 @@ static int overridden(struct run *r, bool *ret)
     return 0;
 }
 
+static struct run run_of(struct ks_writes *w, const char *address, struct ks_error *err)
+{
+    return (struct run){.w = w,
+                        .address = address,
+                        .dir = ks_sprintf(w->arena, DEVICES "/%s", address),
+                        .timeout_ms = TIMEOUT_MS,
+                        .err = err};
+}
+
 int ks_driver_bind(struct ks_writes *w, const char *address, const char *driver, uint32_t timeout_ms,
                    struct ks_error *err)
 {
-    struct run r = {.w = w,
-                    .address = address,
-                    .dir = ks_sprintf(w->arena, "sys/bus/pci/devices/%s", address),
-                    .timeout_ms = timeout_ms ? timeout_ms : TIMEOUT_MS,
-                    .err = err};
+    struct run r = run_of(w, address, err);
     bool override;
 
+    if (timeout_ms)
+        r.timeout_ms = timeout_ms;
     if (!ks_file_exists(w->root, r.dir))
         return ks_fail(err, KS_E_NOT_FOUND, KS_NOWHERE, "there is no PCI device %s", address);
     const char *current = driver_of(&r);
@@ -151,4 +161,62 @@ int ks_driver_bind(struct ks_writes *w, const char *address, const char *driver,
     if (driver && *driver && ensure_driver(&r, driver) < 0)
         return -1;
     return rebind(&r, driver, current) < 0 ? -1 : verify(&r, driver);
+}
+
+int ks_driver_reserve(struct ks_writes *w, const char *address, const char *driver, struct ks_error *err)
+{
+    struct run r = run_of(w, address, err);
+    const struct ks_attr_text write = {ks_sprintf(w->arena, "%s/driver_override", r.dir), driver};
+    size_t failed;
+
+    if (driver_of(&r) || !ks_file_exists(w->root, write.path) ||
+        !ks_write_now(w, "%s: kept for %s", address, driver))
+        return 0;
+    return ks_attrs_write_by_child(w->root, &write, 1, r.timeout_ms, &failed, err) < 0
+               ? ks_wrap(err, "keeping %s for %s", address, driver)
+               : 0;
+}
+
+/* ---- the kernel's choice, of many ---- */
+
+/* A child of its own for each: a driver may take seconds, or not come back, and is not waited for then. */
+static pid_t start_probe(int root, const char *address)
+{
+    const pid_t child = _Fork();
+
+    if (child == 0) {
+        const int fd = openat(root, PROBE, O_WRONLY | O_CLOEXEC);
+        _exit(fd >= 0 && write(fd, address, strlen(address)) > 0 ? 0 : 1);
+    }
+    return child;
+}
+
+static unsigned count_running(const struct ks_strings *addresses, pid_t *children)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < addresses->n; i++) {
+        if (children[i] > 0 && waitpid(children[i], NULL, WNOHANG) != 0)
+            children[i] = 0;
+        n += children[i] > 0;
+    }
+    return n;
+}
+
+unsigned ks_drivers_probe(struct ks_writes *w, const struct ks_strings *addresses)
+{
+    pid_t *children = ks_new_n(w->arena, pid_t, addresses->n + 1);
+    const uint64_t deadline = ks_now_ms() + PROBE_MS;
+    unsigned running;
+
+    for (size_t i = 0; i < addresses->n; i++) {
+        const char *driver =
+            ks_link_base(w->root, ks_sprintf(w->arena, DEVICES "/%s/driver", addresses->v[i]), w->arena);
+        if (!driver && ks_write_now(w, "%s: driver none -> %s", addresses->v[i], wanted_name(NULL)))
+            children[i] = start_probe(w->root, addresses->v[i]);
+    }
+    while ((running = count_running(addresses, children)) > 0 && ks_now_ms() < deadline &&
+           !(w->cancelled && *w->cancelled))
+        ks_sleep_ms(PAUSE_MS);
+    return running;
 }

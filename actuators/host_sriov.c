@@ -84,7 +84,7 @@ static int write_unprobed(struct run *r, bool through_zero)
 
     if (ks_attr_u64_or(r->w->root, path, 0, &before, r->err) < 0)
         return -1;
-    if (r->want->probe || r->want->vfs == 0 || before == 0)
+    if (r->want->vfs == 0 || before == 0)
         return write_numvfs(r, through_zero);
     if (ks_attr_write(r->w->root, path, "0", r->err) < 0)
         return -1;

@@ -67,13 +67,50 @@ static struct ks_vf_want attributes(struct run *r, const struct ks_vf *vf, unsig
     return ret;
 }
 
+/* ---- drivers ---- */
+
+static bool is_given(const struct ks_guest *guest, const char *address)
+{
+    for (size_t i = 0; i < guest->nics.n; i++)
+        if (ks_streq(((const struct ks_nic *)guest->nics.v[i])->vf_address, address))
+            return true;
+    for (size_t i = 0; i < guest->devices.n; i++)
+        if (ks_streq(((const struct ks_pci_device *)guest->devices.v[i])->pci, address))
+            return true;
+    return false;
+}
+
+static bool is_pooled(const struct run *r)
+{
+    for (size_t i = 0; r->a->want && i < r->a->want->networks.n; i++) {
+        const char *name = ((const struct ks_network *)r->a->want->networks.v[i])->pf;
+        const struct ks_seen_pf *pf = name ? ks_seen_pf(r->a->have, name) : NULL;
+        if (pf && ks_streq(pf->address, r->seen->address))
+            return true;
+    }
+    return false;
+}
+
+/* A guest or a pool had it, or is to get it: by the manifest, or by a definition that this leaves alone. */
+static bool is_for_guests(const struct run *r, unsigned index, const char *address)
+{
+    for (size_t i = 0; i < r->seen->n_vfs; i++)
+        for (size_t k = 0; r->seen->vfs[i].index == index && k < r->seen->vfs[i].n_holders; k++)
+            if (ks_starts(r->seen->vfs[i].holders[k], "guest/") ||
+                ks_starts(r->seen->vfs[i].holders[k], "network/"))
+                return true;
+    for (size_t i = 0; r->a->want && i < r->a->want->guests.n; i++)
+        if (is_given((const struct ks_guest *)r->a->want->guests.v[i], address))
+            return true;
+    return is_pooled(r);
+}
+
 /* The MAC and the rest before the driver: who gets the VF finds it as it is to be. */
-static int set_vf(struct run *r, unsigned index, bool bind)
+static int set_vf(struct run *r, unsigned index)
 {
     const struct ks_vf *vf = ks_vf_merged(r->a->arena, r->want, index);
     const struct ks_vf_want want = attributes(r, vf, index);
     const char *address = vf_address(r, index);
-    ks_auto(ks_error_done) struct ks_error unbound = {0};
 
     if (!address && r->a->dry_run)
         return 0;
@@ -83,32 +120,50 @@ static int set_vf(struct run *r, unsigned index, bool bind)
         return -1;
     if (vf->driver && concerns(r, index, "driver"))
         return ks_driver_bind(&r->w, address, vf->driver, 0, r->err);
-    /* It came without a driver for its neighbours' sake; that the kernel has none for it is its own affair. */
-    if (bind && ks_driver_bind(&r->w, address, NULL, 0, &unbound) < 0 && unbound.code != KS_E_VERIFY) {
-        ks_error_done(r->err);
-        *r->err = unbound;
-        unbound = (struct ks_error){0};
-        return -1;
-    }
     return 0;
 }
 
 /* ---- the number ---- */
 
-static bool any_driver(struct run *r, unsigned n)
+static int set_count(struct run *r, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++)
-        if (ks_vf_merged(r->a->arena, r->want, i)->driver)
-            return true;
-    return false;
-}
-
-static int set_count(struct run *r, unsigned n, bool probe)
-{
-    const struct ks_numvfs_want want = {.pf = r->seen->address, .vfs = n, .probe = probe};
+    const struct ks_numvfs_want want = {.pf = r->seen->address, .vfs = n};
 
     ks_tell(r->a, r->step, ks_sprintf(r->a->arena, "%u VFs", want.vfs), -1);
     return ks_numvfs_set(&r->w, &want, r->err);
+}
+
+static bool states_driver(struct run *r, unsigned index)
+{
+    return ks_vf_merged(r->a->arena, r->want, index)->driver != NULL;
+}
+
+/* They came without a driver: the host's, that udev may load any moment, would be in the way of their guests. */
+static int reserve(struct run *r, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const char *address = vf_address(r, i);
+        if (address && !states_driver(r, i) && is_for_guests(r, i, address) &&
+            ks_driver_reserve(&r->w, address, "vfio-pci", r->err) < 0)
+            return ks_wrap(r->err, "VF %u", i);
+    }
+    return 0;
+}
+
+/* The others get what they would have had without all this; it takes seconds each, so that guests come first. */
+static void probe(struct run *r, unsigned n)
+{
+    struct ks_strings addresses = {0};
+    unsigned late;
+
+    for (unsigned i = 0; i < n; i++) {
+        const char *address = vf_address(r, i);
+        if (address && !states_driver(r, i) && !is_for_guests(r, i, address))
+            *ks_vec_add(r->a->arena, &addresses) = address;
+    }
+    late = ks_drivers_probe(&r->w, &addresses);
+    if (late)
+        r->a->remark = ks_sprintf(r->a->arena, "the host's driver is still taking %u of its VFs", late);
 }
 
 static int set_link(struct run *r)
@@ -123,21 +178,19 @@ static int set_link(struct run *r)
     return want.stated ? ks_link_set(&r->w, &want, r->err) : 0;
 }
 
-static int set_vfs(struct run *r, unsigned n, bool bind)
+static int set_vfs(struct run *r, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        if (set_vf(r, i, bind) < 0)
+        if (set_vf(r, i) < 0)
             return ks_wrap(r->err, "VF %u", i);
     return 0;
 }
 
 static int renew(struct run *r, unsigned n)
 {
-    const bool binds = any_driver(r, n);
-
-    if (set_count(r, n, !binds) < 0 || set_link(r) < 0)
+    if (set_count(r, n) < 0 || reserve(r, n) < 0 || set_link(r) < 0)
         return -1;
-    return set_vfs(r, n, binds);
+    return set_vfs(r, n);
 }
 
 /* As many as there were, as far as they come: who had one gets it back. A driver that hangs is left alone. */
@@ -148,7 +201,7 @@ static void roll_back(struct run *r)
     const unsigned n = (unsigned)r->seen->n_vfs;
 
     back.err = &second;
-    if (set_count(&back, n, !any_driver(r, n)) < 0 || set_vfs(&back, n, any_driver(r, n)) < 0)
+    if (set_count(&back, n) < 0 || reserve(&back, n) < 0 || set_vfs(&back, n) < 0)
         (void)ks_wrap(r->err, "%u VFs as before could not be had either (%s)", n,
                       ks_error_text(r->a->arena, &second));
     else
@@ -159,12 +212,15 @@ static int renew_and_give_back(struct run *r, unsigned n, struct ks_lenders *len
 {
     ks_auto(ks_error_done) struct ks_error second = {0};
     const int rc = renew(r, n);
+    int given;
 
     if (rc < 0 && r->err->code == KS_E_TIMEOUT)
         return -1; /* whoever touches the card now hangs, too */
     if (rc < 0 && !r->a->dry_run)
         roll_back(r);
-    if (ks_sriov_give_back(r->a, r->step, lenders, rc < 0 ? &second : r->err) == 0)
+    given = ks_sriov_give_back(r->a, r->step, lenders, rc < 0 ? &second : r->err);
+    probe(r, rc < 0 ? (unsigned)r->seen->n_vfs : n);
+    if (given == 0)
         return rc;
     return rc < 0 ? ks_wrap(r->err, "and %s", ks_error_text(r->a->arena, &second)) : -1;
 }
@@ -177,7 +233,7 @@ static int set_all(struct run *r)
     if (ks_sriov_recheck(r->a, r->step, r->seen, r->err) < 0)
         return -1;
     if (!changes(r, "vfs"))
-        return set_link(r) < 0 ? -1 : set_vfs(r, n, false);
+        return set_link(r) < 0 ? -1 : set_vfs(r, n);
     if (ks_sriov_take(r->a, r->step, r->seen, &lenders, r->err) < 0)
         return -1;
     return renew_and_give_back(r, n, &lenders);

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * VFs that are in use while their number changes. What is taken from a running guest stays in its definition, so
- * that a run which is cut off here leaves a difference that the next plan sees.
- */
+/* VFs that are in use while their number changes: who holds them, and taking them from running guests. */
 #include "actuators/sriov.h"
 
 #include "actuators/guest.h"
 #include "schema/guest.h"
 #include "schema/xml.h"
-
-enum { AGREE_MS = 20000, POLL_MS = 100 };
-
-void ks_lenders_done(struct ks_lenders *lenders)
-{
-    for (size_t i = 0; i < lenders->v.n; i++)
-        (void)virDomainFree(lenders->v.v[i].domain);
-    lenders->v.n = 0;
-}
 
 /* ---- once more, who holds them ---- */
 
@@ -89,50 +77,12 @@ int ks_sriov_recheck(struct ks_acting *a, const struct ks_step *step, const stru
 
 /* ---- a guest's devices ---- */
 
-/* The PCI device that a <hostdev>, or an <interface> that is one, passes through; else NULL. */
-static const char *source_of(struct ks_arena *arena, const xmlNode *device)
-{
-    const bool is_nic = strcmp((const char *)device->name, "interface") == 0;
-    const xmlNode *source = ks_xml_child(device, "source");
-    const xmlNode *address = source ? ks_xml_child(source, "address") : NULL;
-
-    if (!is_nic && strcmp((const char *)device->name, "hostdev") != 0)
-        return NULL;
-    return address ? ks_pci_read(arena, address) : NULL;
-}
-
-static const char *mac_of(const xmlNode *device)
-{
-    const xmlNode *mac = ks_xml_child(device, "mac");
-
-    return mac ? ks_xml_attr(mac, "address") : NULL;
-}
-
-static const char *is_vf_of(const struct ks_seen_pf *pf, const char *address)
+static const struct ks_seen_vf *vf_at(const struct ks_seen_pf *pf, const char *address)
 {
     for (size_t i = 0; address && i < pf->n_vfs; i++)
         if (ks_streq(pf->vfs[i].address, address))
-            return pf->vfs[i].address;
+            return &pf->vfs[i];
     return NULL;
-}
-
-static xmlDoc *read_doc(virDomainPtr domain, unsigned flags, struct ks_error *err)
-{
-    ks_auto(ks_freep) char *text = virDomainGetXMLDesc(domain, flags);
-    xmlDoc *doc = NULL;
-
-    if (!text)
-        (void)ks_fail_virt(err, "read guest %s", virDomainGetName(domain));
-    else
-        (void)ks_xml_parse(text, strlen(text), &doc, err);
-    return doc;
-}
-
-static const xmlNode *first_device(xmlDoc *doc)
-{
-    const xmlNode *devices = ks_xml_child(xmlDocGetRootElement(doc), "devices");
-
-    return devices ? devices->children : NULL;
 }
 
 static const char *kept_text(struct ks_arena *arena, const xmlNode *node)
@@ -144,101 +94,68 @@ static const char *kept_text(struct ks_arena *arena, const xmlNode *node)
     return ret;
 }
 
-/* The same device in the definition: a nic from a pool of VFs looks different there, but has its MAC. */
-static const char *config_of(struct ks_arena *arena, xmlDoc *config, const xmlNode *live)
-{
-    const char *mac = mac_of(live), *source = source_of(arena, live);
-
-    for (const xmlNode *node = first_device(config); node; node = node->next) {
-        if (node->type != XML_ELEMENT_NODE || strcmp((const char *)node->name, (const char *)live->name) != 0)
-            continue;
-        if (mac ? ks_streq(mac_of(node), mac) : ks_streq(source_of(arena, node), source))
-            return kept_text(arena, node);
-    }
-    return NULL;
-}
-
 static int find_devices(struct ks_acting *a, const struct ks_seen_pf *pf, struct ks_lender *lender,
                         struct ks_error *err)
 {
-    ks_auto(ks_xml_docp) xmlDoc *live = read_doc(lender->domain, VIR_DOMAIN_XML_SECURE, err);
+    ks_auto(ks_xml_docp) xmlDoc *live = ks_lender_doc(lender, 0, err);
     ks_auto(ks_xml_docp) xmlDoc *config = NULL;
 
     if (!live)
         return -1;
     if (virDomainIsPersistent(lender->domain) == 1 &&
-        !(config = read_doc(lender->domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE, err)))
+        !(config = ks_lender_doc(lender, VIR_DOMAIN_XML_INACTIVE, err)))
         return -1;
-    for (const xmlNode *node = first_device(live); node; node = node->next) {
-        const char *address = node->type == XML_ELEMENT_NODE ? is_vf_of(pf, source_of(a->arena, node)) : NULL;
-        if (address)
-            *ks_vec_add(a->arena, &lender->devices) =
-                (struct ks_lent){.address = address,
-                                 .live = kept_text(a->arena, node),
-                                 .config = config ? config_of(a->arena, config, node) : NULL};
+    for (const xmlNode *node = ks_lender_devices(live); node; node = node->next) {
+        const struct ks_seen_vf *vf =
+            node->type == XML_ELEMENT_NODE ? vf_at(pf, ks_lender_source(a->arena, node)) : NULL;
+        if (vf)
+            *ks_vec_add(a->arena, &lender->lent.devices) =
+                (struct ks_lent_device){.address = vf->address,
+                                        .index = vf->index,
+                                        .live = kept_text(a->arena, node),
+                                        .defined = config && ks_lender_find(a->arena, config, node)};
     }
     return 0;
+}
+
+/* What a run that was cut off has taken from it, and this one finds gone, is given back with the rest. */
+static void add_owed(struct ks_acting *a, const struct ks_seen_pf *pf, struct ks_lender *lender)
+{
+    const struct ks_seen_guest *seen = ks_seen_guest(a->have, lender->name);
+
+    for (size_t i = 0; seen && i < seen->lents.v.n; i++) {
+        const struct ks_lent *owed = &seen->lents.v.v[i];
+        for (size_t k = 0; ks_streq(owed->pf, pf->address) && k < owed->devices.n; k++)
+            if (!ks_seen_runs_with(seen, owed->devices.v[k].address))
+                *ks_vec_add(a->arena, &lender->lent.devices) = owed->devices.v[k];
+    }
 }
 
 /* ---- taking ---- */
 
-static int count_left(struct ks_acting *a, const struct ks_lender *lender, size_t *ret, struct ks_error *err)
-{
-    ks_auto(ks_xml_docp) xmlDoc *live = NULL;
-
-    *ret = 0;
-    if (virDomainIsActive(lender->domain) != 1)
-        return 0;
-    live = read_doc(lender->domain, 0, err);
-    if (!live)
-        return -1;
-    for (const xmlNode *node = first_device(live); node; node = node->next) {
-        const char *source = node->type == XML_ELEMENT_NODE ? source_of(a->arena, node) : NULL;
-        for (size_t i = 0; source && i < lender->devices.n; i++)
-            *ret += ks_streq(lender->devices.v[i].address, source);
-    }
-    return 0;
-}
-
 /* 1: it let go of all of them; 0: not in time. */
 static int detach(struct ks_acting *a, const struct ks_step *step, struct ks_lender *lender, struct ks_error *err)
 {
-    const uint64_t deadline = ks_now_ms() + AGREE_MS;
-    size_t left;
-
-    for (size_t i = 0; i < lender->devices.n; i++) {
-        ks_tell(a, step,
-                ks_sprintf(a->arena, "taking %s from guest %s", lender->devices.v[i].address, lender->name), -1);
-        if (virDomainDetachDeviceFlags(lender->domain, lender->devices.v[i].live, VIR_DOMAIN_AFFECT_LIVE) < 0)
+    for (size_t i = 0; i < lender->lent.devices.n; i++) {
+        const struct ks_lent_device *device = &lender->lent.devices.v[i];
+        if (!ks_lender_has(a, lender, device))
+            continue;
+        ks_tell(a, step, ks_sprintf(a->arena, "taking %s from guest %s", device->address, lender->name), -1);
+        if (virDomainDetachDeviceFlags(lender->domain, device->live, VIR_DOMAIN_AFFECT_LIVE) < 0)
             return 0; /* busy, or not to be unplugged at all: shutting down is left */
     }
-    for (;;) {
-        if (count_left(a, lender, &left, err) < 0)
-            return -1;
-        if (left == 0)
-            return 1;
-        if (ks_now_ms() >= deadline)
-            return 0;
-        if (ks_pause(a, POLL_MS, err) < 0)
-            return -1;
-    }
-}
-
-static struct ks_step power_step(const struct ks_step *step, const struct ks_lender *lender)
-{
-    return (struct ks_step){.id = step->id,
-                            .kind = "guest",
-                            .name = lender->name,
-                            .action = KS_ACT_RESTART,
-                            .want = lender->want ? &lender->want->o : NULL};
+    return ks_lender_wait(a, lender, err);
 }
 
 static int take_from(struct ks_acting *a, const struct ks_step *step, struct ks_lender *lender,
                      struct ks_error *err)
 {
-    const struct ks_step power = power_step(step, lender);
-    const int agreed = detach(a, step, lender, err);
+    const struct ks_step power = ks_lender_power(step, lender);
+    int agreed;
 
+    if (ks_lender_remember(a, lender, err) < 0)
+        return -1;
+    agreed = detach(a, step, lender, err);
     if (agreed != 0)
         return agreed < 0 ? -1 : 0;
     if (virDomainIsPersistent(lender->domain) != 1)
@@ -246,32 +163,30 @@ static int take_from(struct ks_acting *a, const struct ks_step *step, struct ks_
                        "it does not let go of its VF, and has no definition to be started from again");
     ks_tell(a, step, ks_sprintf(a->arena, "guest %s does not let go of its VF: shutting it down", lender->name),
             -1);
+    lender->lent.off = true;
+    if (ks_lender_remember(a, lender, err) < 0)
+        return -1;
     if (ks_guest_stop(a, &power, lender->domain, err) < 0)
         return ks_wrap(err, "it does not let go of its VF while it runs");
-    lender->off = true;
     return 0;
 }
 
 static int lend(struct ks_acting *a, const struct ks_step *step, const char *name, const struct ks_seen_pf *pf,
                 struct ks_lenders *ret, struct ks_error *err)
 {
-    struct ks_lender lender = {.name = name};
-    int state;
+    ks_auto(ks_lender_done) struct ks_lender lender = {.name = name, .lent = {.pf = pf->address}};
 
-    if (ks_guest_lookup(a, name, &lender.domain, err) < 0)
+    if (ks_lender_open(a, &lender, err) < 0)
         return -1;
-    lender.want = (const struct ks_guest *)ks_map_get(&a->want->guests, name);
-    state = ks_guest_power_state(lender.domain, err);
-    lender.paused = state == VIR_DOMAIN_PAUSED;
-    if (state < 0 || (virDomainIsActive(lender.domain) == 1 && find_devices(a, pf, &lender, err) < 0)) {
-        (void)virDomainFree(lender.domain);
-        return -1;
-    }
-    if (lender.devices.n == 0) {
-        (void)virDomainFree(lender.domain);
+    if (virDomainIsActive(lender.domain) != 1)
         return 0;
-    }
+    if (find_devices(a, pf, &lender, err) < 0)
+        return -1;
+    if (lender.lent.devices.n == 0)
+        return 0;
+    add_owed(a, pf, &lender);
     *ks_vec_add(a->arena, &ret->v) = lender;
+    lender.domain = NULL; /* theirs now */
     return take_from(a, step, &ret->v.v[ret->v.n - 1], err);
 }
 
@@ -288,72 +203,4 @@ int ks_sriov_take(struct ks_acting *a, const struct ks_step *step, const struct 
         return ks_wrap(err, "guest %s", name);
     }
     return 0;
-}
-
-/* ---- giving back ---- */
-
-static bool has_device(struct ks_acting *a, const struct ks_lender *lender, const char *address)
-{
-    const struct ks_lender one = {.domain = lender->domain,
-                                  .devices = {.n = 1, .v = (struct ks_lent[]){{.address = address}}}};
-    ks_auto(ks_error_done) struct ks_error ignored = {0};
-    size_t left;
-
-    return count_left(a, &one, &left, &ignored) == 0 && left > 0;
-}
-
-/* One that does not exist any more is the business of the guest's own step: the manifest says what it has instead.
- */
-static int attach(struct ks_acting *a, const struct ks_step *step, const struct ks_lender *lender,
-                  const struct ks_lent *device, struct ks_error *err)
-{
-    const char *xml = device->config ? device->config : device->live;
-
-    if (!ks_file_exists(a->root, ks_sprintf(a->arena, "sys/bus/pci/devices/%s", device->address)) ||
-        has_device(a, lender, device->address))
-        return 0;
-    ks_tell(a, step, ks_sprintf(a->arena, "giving %s back to guest %s", device->address, lender->name), -1);
-    if (virDomainAttachDeviceFlags(lender->domain, xml, VIR_DOMAIN_AFFECT_LIVE) < 0)
-        return ks_fail_virt(err, "give %s back to guest %s", device->address, lender->name);
-    return 0;
-}
-
-static int start_again(struct ks_acting *a, const struct ks_step *step, const struct ks_lender *lender,
-                       struct ks_error *err)
-{
-    const struct ks_step power = power_step(step, lender);
-
-    if (lender->want && ks_has(&lender->want->o, "state") && lender->want->state == KS_GUEST_STOPPED)
-        return 0;
-    return ks_guest_start(a, &power, lender->domain, lender->paused, err);
-}
-
-static int give_back_to(struct ks_acting *a, const struct ks_step *step, const struct ks_lender *lender,
-                        struct ks_error *err)
-{
-    if (lender->off)
-        return start_again(a, step, lender, err);
-    for (size_t i = 0; virDomainIsActive(lender->domain) == 1 && i < lender->devices.n; i++)
-        if (attach(a, step, lender, &lender->devices.v[i], err) < 0)
-            return -1;
-    return 0;
-}
-
-int ks_sriov_give_back(struct ks_acting *a, const struct ks_step *step, struct ks_lenders *lenders,
-                       struct ks_error *err)
-{
-    int ret = 0;
-
-    for (size_t i = 0; i < lenders->v.n; i++) {
-        struct ks_error failed = {0};
-        if (give_back_to(a, step, &lenders->v.v[i], &failed) == 0)
-            continue;
-        if (ret == 0)
-            *err = failed;
-        else
-            ks_error_done(&failed);
-        ret = -1;
-    }
-    ks_lenders_done(lenders);
-    return ret;
 }

@@ -341,4 +341,5 @@ void ks_plan_guests(struct ks_planning *p)
         if (seen->owned && !seen->unknown && !is_named(p->want, seen->name))
             plan_deletion(&j, "no longer in the manifest");
     }
+    ks_plan_lent(p);
 }

@@ -12,3 +12,6 @@ void ks_guest_depends(struct ks_planning *p, struct ks_step *s, const struct ks_
 
 /* Whether the host can satisfy the guest; everything that it cannot becomes a finding. `seen` may be NULL. */
 void ks_guest_check(struct ks_planning *p, const struct ks_guest *want, const struct ks_seen_guest *seen);
+
+/* Gives guests back what a run that was cut off had taken from them for a while; call when all else is planned. */
+void ks_plan_lent(struct ks_planning *p);

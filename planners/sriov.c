@@ -79,6 +79,22 @@ static void borrow(struct job *j, const struct ks_seen_vf *vf, const char *holde
                                            guest, vf->index);
 }
 
+/* Its definition has the VF, and the manifest leaves that part of the definition to itself. */
+static bool is_left_with(const struct job *j, const char *guest, const char *address)
+{
+    const struct ks_obj *want = ks_map_get(&j->p->want->guests, guest);
+    const struct ks_seen_guest *seen = ks_seen_guest(j->p->have, guest);
+    const struct ks_guest *config = seen ? seen->config : NULL;
+
+    for (size_t i = 0; config && !ks_has(want, "nics") && i < config->nics.n; i++)
+        if (ks_streq(((const struct ks_nic *)config->nics.v[i])->vf_address, address))
+            return true;
+    for (size_t i = 0; config && !ks_has(want, "devices") && i < config->devices.n; i++)
+        if (ks_streq(((const struct ks_pci_device *)config->devices.v[i])->pci, address))
+            return true;
+    return false;
+}
+
 static void take_from(struct job *j, const struct ks_seen_vf *vf, const char *holder)
 {
     const char *guest = ks_starts(holder, "guest/") ? holder + strlen("guest/") : NULL;
@@ -86,6 +102,11 @@ static void take_from(struct job *j, const struct ks_seen_vf *vf, const char *ho
 
     if ((guest && !is_managed(j->p, guest)) || (network && !ks_map_get(&j->p->want->networks, network))) {
         ks_step_block(j->p, step(j), "VF %u is held by %s (not in the manifest)", vf->index, in_words(j, holder));
+    } else if (guest && vf->index >= j->want->vfs && is_left_with(j, guest, vf->address)) {
+        ks_step_block(
+            j->p, step(j),
+            "VF %u would be gone, and guest %s has it: state its nics and devices without it, or more VFs",
+            vf->index, guest);
     } else if (guest) {
         if (!runs_with(j->p, guest, vf->address))
             return; /* it finds its VF again when it starts */
@@ -274,8 +295,28 @@ static void missing(struct ks_planning *p, const struct ks_sriov *want)
         ks_report_hint(p->findings, "did you mean '%s'?", ks_nearest(want->o.key, names, n));
 }
 
+static bool share_guest(const struct ks_step *one, const struct ks_step *other)
+{
+    for (size_t i = 0; i < one->affects.n; i++)
+        for (size_t k = 0; k < other->affects.n; k++)
+            if (ks_streq(one->affects.v[i], other->affects.v[k]))
+                return true;
+    return false;
+}
+
+/* Two PFs that take their VFs from the same guest, and may have to shut it down, do so one after the other. */
+static void plan_turns(struct ks_planning *p, size_t first)
+{
+    for (size_t i = first; i < p->plan->n; i++)
+        for (size_t k = first; k < i; k++)
+            if (share_guest(p->plan->v[k], p->plan->v[i]))
+                ks_step_follows(p, p->plan->v[i], p->plan->v[k]->id);
+}
+
 void ks_plan_sriov(struct ks_planning *p)
 {
+    const size_t first = p->plan->n;
+
     for (size_t i = 0; i < p->want->sriov.n; i++) {
         struct job j = {.p = p, .want = (const struct ks_sriov *)p->want->sriov.v[i]};
         j.seen = ks_seen_pf(p->have, j.want->o.key);
@@ -294,4 +335,5 @@ void ks_plan_sriov(struct ks_planning *p)
         if (j.s)
             ks_step_hold(p, j.s, NULL);
     }
+    plan_turns(p, first);
 }

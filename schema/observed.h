@@ -9,6 +9,7 @@
 #pragma once
 
 #include "schema/kinds.h"
+#include "schema/lent.h"
 
 struct ks_seen_guest {
     const char *name, *uuid;
@@ -27,6 +28,8 @@ struct ks_seen_guest {
     struct ks_strings live_passwords;    /* the same of the running guest, which takes another */
     struct ks_strings pending_passwords; /* the same where it takes it only when it is started */
     const char *password_problem;        /* why a password cannot be had, or NULL */
+    struct ks_lents lents;               /* from the ledger: what a run that was cut off owes it; by PF */
+    const char *lent_problem;            /* why that cannot be read, or NULL */
     const char *pending; /* from the ledger: fields changed since it was started that its live XML cannot show */
     uint64_t hash;       /* of its XML, state and autostart */
 };

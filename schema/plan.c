@@ -10,8 +10,9 @@ static const struct {
 _Static_assert(KS_COUNT(verbs) == KS_VERBS, "every verb has a name");
 
 static const char *const actions[] = {
-    [KS_ACT_DEFINE] = "define",   [KS_ACT_START] = "start", [KS_ACT_STOP] = "stop",     [KS_ACT_PAUSE] = "pause",
-    [KS_ACT_RESTART] = "restart", [KS_ACT_MARK] = "mark",   [KS_ACT_DELETE] = "delete", [KS_ACT_RENAME] = "rename",
+    [KS_ACT_DEFINE] = "define", [KS_ACT_START] = "start",     [KS_ACT_STOP] = "stop",
+    [KS_ACT_PAUSE] = "pause",   [KS_ACT_RESTART] = "restart", [KS_ACT_MARK] = "mark",
+    [KS_ACT_DELETE] = "delete", [KS_ACT_RENAME] = "rename",   [KS_ACT_GIVE_BACK] = "give-back",
 };
 _Static_assert(KS_COUNT(actions) == KS_ACTIONS, "every action has a name");
 

@@ -28,7 +28,8 @@ enum ks_action {
     KS_ACT_RESTART, /* guest: off and on, so that the definition takes effect */
     KS_ACT_MARK,    /* ownership: adopt, release, protect */
     KS_ACT_DELETE,
-    KS_ACT_RENAME, /* guest: `have` is its old name */
+    KS_ACT_RENAME,    /* guest: `have` is its old name */
+    KS_ACT_GIVE_BACK, /* guest: what a run that was cut off had taken from it for a while */
     KS_ACTIONS
 };
 const char *ks_action_name(enum ks_action action);

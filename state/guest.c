@@ -19,6 +19,7 @@ struct reading {
     struct ks_observing *o;
     size_t n;
     struct ks_listed_guest **listed;
+    struct ks_strings lent;       /* ids in the ledger of what runs that were cut off owe guests */
     struct ks_seen_guest *guests; /* one for each that is listed, in the same order */
     char *boot_id;                /* of the host, or NULL when nothing asks for it */
     atomic_size_t next;
@@ -102,6 +103,48 @@ static const char *read_pending(struct reader *r, const struct ks_seen_guest *gu
     return note && ks_starts(note, expected) ? ks_strdup(r->arena, note + strlen(expected)) : NULL;
 }
 
+/* "lent/PF/GUEST", and a guest's name has no '/'. */
+static bool is_lent_by(const char *id, const char *guest)
+{
+    return ks_streq(strrchr(id, '/') + 1, guest);
+}
+
+/* It has been off since, by somebody else's hand, or it is another guest: what was owed is owed no more. */
+static bool is_over(const struct reading *all, const struct ks_lent *lent, const struct ks_seen_guest *guest)
+{
+    if (!ks_streq(lent->boot, all->boot_id ? all->boot_id : "") || !ks_streq(lent->uuid, guest->uuid))
+        return true;
+    return guest->id >= 0 ? guest->id != lent->id : !lent->off;
+}
+
+static void read_lent(struct reader *r, const char *id, struct ks_seen_guest *guest)
+{
+    const char *text = ks_ledger_note(r->all->o->ledger, id, KS_LENT_NOTE);
+    ks_auto(ks_error_done) struct ks_error failed = {0};
+    struct ks_lent lent;
+
+    if (!text || ks_lent_read(r->arena, text, &lent, &failed) < 0) {
+        guest->lent_problem =
+            ks_sprintf(r->arena, "what a run that was cut off took from it cannot be read (%s in ledger.json): %s",
+                       id, text ? ks_error_text(r->arena, &failed) : "there is no note");
+        return;
+    }
+    if (is_over(r->all, &lent, guest))
+        return;
+    for (size_t i = 0; i < lent.devices.n; i++)
+        lent.devices.v[i].is_there = ks_file_exists(
+            r->all->o->root, ks_sprintf(r->arena, "sys/bus/pci/devices/%s", lent.devices.v[i].address));
+    *ks_vec_add(r->arena, &guest->lents.v) = lent;
+    guest->hash = ks_hash_str(guest->hash, text);
+}
+
+static void read_lents(struct reader *r, struct ks_seen_guest *guest)
+{
+    for (size_t i = 0; i < r->all->lent.n; i++)
+        if (is_lent_by(r->all->lent.v[i], guest->name))
+            read_lent(r, r->all->lent.v[i], guest);
+}
+
 /* As the definition has it; where that could not be read, libvirt still knows it. */
 static const char *uuid_of(const struct reader *r, const struct ks_listed_guest *listed,
                            const struct ks_seen_guest *guest)
@@ -129,6 +172,7 @@ static void read_guest(struct reader *r, struct ks_listed_guest *listed, struct 
     if (guest->config && guest->id >= 0)
         guest->live = read_xml(r, listed->handle, 0, guest, &err);
     guest->pending = read_pending(r, guest);
+    read_lents(r, guest);
     guest->hash = ks_hash(guest->hash, &guest->state, sizeof guest->state);
     guest->hash = ks_hash(guest->hash, &guest->autostart, sizeof guest->autostart);
     if (err.n > 0)
@@ -205,11 +249,21 @@ static bool is_needed(const struct ks_observing *o, const char *name)
     return false;
 }
 
+static bool is_owed(const struct reading *all, const char *name)
+{
+    for (size_t i = 0; i < all->lent.n; i++)
+        if (is_lent_by(all->lent.v[i], name))
+            return true;
+    return false;
+}
+
 static void keep_needed(const struct ks_outline *outline, struct reading *all)
 {
+    if (all->o->ledger)
+        ks_ledger_list(all->o->ledger, KS_LENT_PREFIX, all->o->arena, &all->lent);
     all->listed = ks_new_n(all->o->arena, struct ks_listed_guest *, outline->n + 1);
     for (size_t i = 0; i < outline->n; i++)
-        if (is_needed(all->o, outline->guests[i].name))
+        if (is_needed(all->o, outline->guests[i].name) || is_owed(all, outline->guests[i].name))
             all->listed[all->n++] = &outline->guests[i];
 }
 
@@ -222,7 +276,7 @@ static int read_listed(struct ks_observing *o, const struct ks_outline *outline,
     if (all.n == 0)
         return 0;
     all.guests = ks_new_n(o->arena, struct ks_seen_guest, all.n);
-    if (o->ledger && outline->any_runs &&
+    if (o->ledger && (outline->any_runs || all.lent.n > 0) &&
         ks_attr_read(o->root, "proc/sys/kernel/random/boot_id", o->arena, &all.boot_id, err) < 0)
         return -1;
     xmlInitParser();

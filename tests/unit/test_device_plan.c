@@ -233,6 +233,140 @@ static void running_guests_lend_their_vfs(void **state)
     assert_int_equal(s->affects.n, 0);
 }
 
+static const char *to_of(const struct ks_plan *made, const char *id, const char *path)
+{
+    for (size_t i = 0; i < made->n; i++)
+        for (size_t k = 0; ks_streq(made->v[i]->id, id) && k < made->v[i]->fields.n; k++)
+            if (ks_starts(made->v[i]->fields.v[k].path, path))
+                return made->v[i]->fields.v[k].to;
+    return NULL;
+}
+
+/* The note of a run that was cut off after it took VF 1 from g1. */
+static void owe(struct host *h, const struct ks_seen_pf *pf, bool is_there)
+{
+    struct ks_seen_guest *g1 = &h->have.guests.v[0];
+    struct ks_lent *lent = ks_vec_add(h->arena, &g1->lents.v);
+
+    *lent = (struct ks_lent){.pf = pf->address, .boot = "b", .uuid = "u", .id = 1};
+    *ks_vec_add(h->arena, &lent->devices) = (struct ks_lent_device){
+        .address = "0000:81:10.2", .index = 1, .live = "<interface/>", .defined = true, .is_there = is_there};
+    g1->live = (struct ks_guest *)ks_obj_new(h->arena, &ks_guest_kind, "g1");
+}
+
+static const struct ks_step *step_of(const struct ks_plan *made, const char *id)
+{
+    for (size_t i = 0; i < made->n; i++)
+        if (ks_streq(made->v[i]->id, id))
+            return made->v[i];
+    return NULL;
+}
+
+/* Whatever the manifest states of the guest, or of the PF. */
+static void what_is_owed_is_given_back(void **state)
+{
+    static const struct {
+        unsigned vfs; /* that there are */
+        const char *text, *to, *blocked;
+    } rows[] = {
+        {4, "{}", "given back", NULL},
+        {4, "sriov: {ens1: {vfs: 4}}\n", "given back", NULL},
+        {4, "sriov: {ens1: {vfs: 7}}\nguests: {g1: {autostart: false}}\n", "given back", NULL},
+        {0, "sriov: {ens1: {vfs: 7}}\nguests: {g1: {autostart: false}}\n", "given back", NULL},
+        {0, "sriov: {ens1: {vfs: 7}}\nguests: {g1: {state: unmanaged}}\n", "given back", NULL},
+        {0, "sriov: {ens1: {vfs: 1}}\nguests: {g1: {autostart: false}}\n", "gone", NULL},
+        {0, "guests: {g1: {autostart: false}}\n", "given back",
+         "VF 1 of 0000:81:00.0 (0000:81:10.2) is not there: give the PF its VFs again, or start the guest anew"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+        struct host h = new_host(arena);
+        const struct ks_seen_pf *pf = add_pf(&h, 63, rows[i].vfs);
+        const struct ks_plan *made;
+        const struct ks_step *s;
+        start_with(&h, "g1", "0000:81:10.2");
+        owe(&h, pf, rows[i].vfs > 0);
+        made = plan(&h, ks_streq(rows[i].text, "{}") ? "" : rows[i].text);
+        s = step_of(made, "guest/g1:give-back/0000:81:00.0");
+        assert_non_null(s);
+        for (size_t k = 0; k + 1 < made->n; k++) /* behind the PF's and the guest's own, but for the mark */
+            assert_true(made->v[k] != s || made->v[k + 1]->action == KS_ACT_MARK);
+        assert_string_equal(s->fields.v[0].path, "lent.0000:81:10.2");
+        assert_string_equal(s->fields.v[0].to, rows[i].to);
+        assert_null(s->held);
+        rows[i].blocked ? assert_string_equal(s->blocked, rows[i].blocked) : assert_null(s->blocked);
+    }
+}
+
+static void who_was_shut_down_is_started(void **state)
+{
+    static const struct {
+        const char *text, *to;
+    } rows[] = {
+        {"sriov: {ens1: {vfs: 7}}\nguests: {g1: {autostart: false}}\n", "running"},
+        {"guests: {g1: {state: running}}\n", NULL}, /* its own step does */
+        {"guests: {g1: {state: stopped}}\n", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+        struct host h = new_host(arena);
+        const char *id = "guest/g1:give-back/0000:81:00.0";
+        const struct ks_plan *made;
+        start_with(&h, "g1", "0000:81:10.2");
+        owe(&h, add_pf(&h, 63, 4), true);
+        h.have.guests.v[0].lents.v.v[0].off = true;
+        h.have.guests.v[0].state = KS_GUEST_STOPPED;
+        h.have.guests.v[0].live = NULL;
+        made = plan(&h, rows[i].text);
+        assert_non_null(step_of(made, id));
+        rows[i].to ? assert_string_equal(to_of(made, id, "state"), rows[i].to)
+                   : assert_null(to_of(made, id, "state"));
+        assert_string_equal(to_of(made, id, "lent"), "back with its start");
+    }
+}
+
+/* The guest still runs with another of the PF's VFs: the step that takes that one gives back both. */
+static void what_is_taken_anew_is_given_back_once(void **state)
+{
+    const char *text = "defaults: {allow: [restart]}\nsriov: {ens1: {vfs: 7}}\nguests: {g1: {autostart: false}}\n";
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    struct host h = new_host(arena);
+    struct ks_seen_pf *pf = add_pf(&h, 63, 4);
+    const struct ks_guest *live;
+
+    (void)state;
+    start_with(&h, "g1", pf->vfs[2].address);
+    live = h.have.guests.v[0].live;
+    owe(&h, pf, true);
+    h.have.guests.v[0].live = live;
+    hold(&h, &pf->vfs[2], "guest/g1");
+    assert_null(step_of(plan(&h, text), "guest/g1:give-back/0000:81:00.0"));
+    /* Not before it may. */
+    assert_non_null(step_of(plan(&h, strchr(text, '\n') + 1), "guest/g1:give-back/0000:81:00.0"));
+}
+
+/* A guest whose devices the manifest leaves alone would be left with a VF that is no more. */
+static void a_vf_in_a_definition_stays(void **state)
+{
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    struct host h = new_host(arena);
+    struct ks_seen_pf *pf = add_pf(&h, 63, 4);
+
+    (void)state;
+    start_with(&h, "g1", pf->vfs[3].address);
+    hold(&h, &pf->vfs[3], "guest/g1");
+    assert_string_equal(
+        step_of(plan(&h, "sriov: {ens1: {vfs: 2}}\nguests: {g1: {autostart: false}}\n"), "sriov/ens1")->blocked,
+        "VF 3 would be gone, and guest g1 has it: state its nics and devices without it, or more VFs");
+    assert_null(step_of(plan(&h, "sriov: {ens1: {vfs: 2}}\nguests: {g1: {nics: {}}}\n"), "sriov/ens1")->blocked);
+    assert_null(
+        step_of(plan(&h, "sriov: {ens1: {vfs: 7}}\nguests: {g1: {autostart: false}}\n"), "sriov/ens1")->blocked);
+}
+
 static void unknown_holders_block(void **state)
 {
     ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
@@ -258,15 +392,6 @@ static void what_a_driver_cannot_do(void **state)
 /* ---- guests ---- */
 
 #define GUEST(nics) "guests: {g1: {memory: 64MiB, nics: {fast: {vf: " nics "}}}}\n"
-
-static const char *to_of(const struct ks_plan *made, const char *id, const char *path)
-{
-    for (size_t i = 0; i < made->n; i++)
-        for (size_t k = 0; ks_streq(made->v[i]->id, id) && k < made->v[i]->fields.n; k++)
-            if (ks_starts(made->v[i]->fields.v[k].path, path))
-                return made->v[i]->fields.v[k].to;
-    return NULL;
-}
 
 static const char *address_of(const struct ks_plan *made, const char *id)
 {
@@ -393,6 +518,10 @@ int main(void)
         cmocka_unit_test(holders_block),
         cmocka_unit_test(a_pf_by_any_of_its_names),
         cmocka_unit_test(running_guests_lend_their_vfs),
+        cmocka_unit_test(what_is_owed_is_given_back),
+        cmocka_unit_test(who_was_shut_down_is_started),
+        cmocka_unit_test(what_is_taken_anew_is_given_back_once),
+        cmocka_unit_test(a_vf_in_a_definition_stays),
         cmocka_unit_test(unknown_holders_block),
         cmocka_unit_test(what_a_driver_cannot_do),
         cmocka_unit_test(vf_by_pf_and_index),

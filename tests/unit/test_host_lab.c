@@ -70,9 +70,9 @@ static const struct ks_host_pci_device *vf(struct fixture *f, unsigned index)
     return ks_host_pci_find(&f->pci, pf->vfs.v[index]);
 }
 
-static void set_vfs(struct fixture *f, unsigned vfs, bool probe)
+static void set_vfs(struct fixture *f, unsigned vfs)
 {
-    const struct ks_numvfs_want want = {.pf = look(f)->address, .vfs = vfs, .probe = probe};
+    const struct ks_numvfs_want want = {.pf = look(f)->address, .vfs = vfs};
 
     check(f, ks_numvfs_set(&f->w, &want, &f->err));
 }
@@ -94,7 +94,7 @@ static void counts(void **state)
     static const unsigned wanted[] = {4, 7, 2, 0};
 
     for (size_t i = 0; i < KS_COUNT(wanted); i++) {
-        set_vfs(f, wanted[i], false);
+        set_vfs(f, wanted[i]);
         const struct ks_host_pci_device *pf = look(f);
         assert_int_equal(pf->num_vfs, wanted[i]);
         assert_int_equal(pf->n_virtfn, wanted[i]);
@@ -107,7 +107,7 @@ static void counts(void **state)
             assert_true(d->iommu_group >= 0);
         }
         const size_t before = f->w.log.n;
-        set_vfs(f, wanted[i], false);
+        set_vfs(f, wanted[i]);
         assert_int_equal(f->w.log.n, before);
     }
     const struct ks_numvfs_want many = {.pf = look(f)->address, .vfs = 8};
@@ -120,7 +120,7 @@ static void drivers(void **state)
     struct fixture *f = *state;
     static const char *const wanted[] = {"vfio-pci", "pci-stub", "vfio-pci", "", NULL};
 
-    set_vfs(f, 2, false);
+    set_vfs(f, 2);
     const char *address = vf(f, 1)->address;
     for (size_t i = 0; i < KS_COUNT(wanted); i++) {
         check(f, ks_driver_bind(&f->w, address, wanted[i], 0, &f->err));
@@ -134,7 +134,7 @@ static void drivers(void **state)
     assert_int_equal(ks_driver_bind(&f->w, address, "pcieport", 0, &f->err), -1); /* declines a NIC */
     assert_int_equal(f->err.code, KS_E_VERIFY);
     print_message("%s\n", ks_error_text(f->w.arena, &f->err));
-    set_vfs(f, 0, false);
+    set_vfs(f, 0);
 }
 
 static void attributes(void **state)
@@ -148,7 +148,7 @@ static void attributes(void **state)
                               .qos = 3,
                               .trust = true};
 
-    set_vfs(f, 2, false);
+    set_vfs(f, 2);
     check(f, ks_vf_set(&f->w, &want, &f->err));
     look(f);
     const struct ks_host_link *pf = ks_host_link_find(&f->links, "ens1");
@@ -178,7 +178,7 @@ static void what_igb_cannot(void **state)
     const struct ks_vf_want state_of_link = {.pf = "ens1", .stated = KS_VF_LINK_STATE, .link_state = 1},
                             rate = {.pf = "ens1", .stated = KS_VF_MIN_RATE, .min_rate_mbit = 10};
 
-    set_vfs(f, 2, false);
+    set_vfs(f, 2);
     assert_int_equal(ks_vf_set(&f->w, &state_of_link, &f->err), -1);
     print_message("%s\n", ks_error_text(f->w.arena, &f->err));
     assert_int_equal(f->err.code, KS_E_UNSUPPORTED);
@@ -186,7 +186,7 @@ static void what_igb_cannot(void **state)
     assert_int_equal(ks_vf_set(&f->w, &rate, &f->err), -1);
     print_message("%s\n", ks_error_text(f->w.arena, &f->err));
     assert_non_null(strstr(ks_error_text(f->w.arena, &f->err), "driver igb"));
-    set_vfs(f, 0, false);
+    set_vfs(f, 0);
 }
 
 static void holders(void **state)
@@ -194,7 +194,9 @@ static void holders(void **state)
     struct fixture *f = *state;
     char path[64], command[160];
 
-    set_vfs(f, 4, true);
+    set_vfs(f, 4);
+    for (unsigned i = 0; i < 4; i++)
+        check(f, ks_driver_bind(&f->w, vf(f, i)->address, NULL, 0, &f->err));
     sh("udevadm settle --timeout=60");
     assert_null(holder(f, 0));
     (void)snprintf(command, sizeof(command), "ip netns add ks-blue; ip link set %s netns ks-blue",
@@ -218,7 +220,7 @@ static void holders(void **state)
     assert_string_equal(holder(f, 3), "macvlan ks-mv");
     sh("ip link del ks-bond; ip netns del ks-blue; udevadm settle --timeout=60");
     assert_null(holder(f, 0));
-    set_vfs(f, 0, false);
+    set_vfs(f, 0);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)

@@ -179,13 +179,32 @@ static void a_driver_that_hangs(void **state)
     assert_int_equal(number(f, AUTOPROBE), 1); /* put back all the same */
 }
 
-static void with_probing(void **state)
+/* Whatever comes comes without a driver; then one is looked for, or others are kept off. */
+static void no_driver_comes_by_itself(void **state)
 {
     struct fixture *f = *state;
-    struct ks_numvfs_want want = {.pf = PF, .vfs = 4, .probe = true};
+    const char *address = "0000:81:17.7";
+    const struct ks_strings one = {.n = 1, .cap = 1, .v = &address};
+    char *text;
 
-    check(f, ks_numvfs_set(&f->w, &want, &f->err));
-    assert_true(f->probed > 0);
+    check(f, set(f, 62));
+    assert_int_equal(f->probed, 0);
+    pci_put_vf(&f->tree, 63, NULL);
+    check(f, ks_driver_reserve(&f->w, address, "vfio-pci", &f->err));
+    check(f,
+          ks_attr_read(f->w.root, "sys/bus/pci/devices/0000:81:17.7/driver_override", f->w.arena, &text, &f->err));
+    assert_string_equal(text, "vfio-pci");
+    assert_int_equal(ks_drivers_probe(&f->w, &one), 0); /* nobody to ask: none is no error */
+    tree_put(&f->tree, "sys/bus/pci/drivers_probe", "");
+    assert_int_equal(ks_drivers_probe(&f->w, &one), 0);
+    check(f, ks_attr_read(f->w.root, "sys/bus/pci/drivers_probe", f->w.arena, &text, &f->err));
+    assert_string_equal(text, address);
+    pci_put_vf(&f->tree, 62, "igbvf");
+    address = "0000:81:17.6";
+    f->w.log = (struct ks_strings){0};
+    assert_int_equal(ks_drivers_probe(&f->w, &one), 0);
+    check(f, ks_driver_reserve(&f->w, address, "vfio-pci", &f->err));
+    assert_int_equal(f->w.log.n, 0);
 }
 
 /* The made-up tree binds nothing: what is written is all that can be seen here. */
@@ -343,7 +362,7 @@ int main(void)
         TEST(fewer_than_asked_is_an_error),
         TEST(refusals),
         TEST(a_driver_that_hangs),
-        TEST(with_probing),
+        TEST(no_driver_comes_by_itself),
         TEST(drivers),
         TEST(holders_are_looked_for_again),
         TEST(a_guest_started_meanwhile),
