@@ -196,9 +196,10 @@ static int import(struct job *j, struct ks_error *err)
     settle_disks(j);
     keep_writable(j);
     keep_equal(j);
-    ks_import_minimise(j->arena, j->want, j->full, j->kvm);
+    /* Of all that rows can say, for what need not be said is not lost: it is what a guest has anyway. */
     if (ks_guest_written_xml(j->want, j->kvm, &said, err) < 0)
         return -1;
+    ks_import_minimise(j->arena, j->want, j->full, j->kvm);
     if (!j->kvm && j->host->caps.kvm)
         leave(j, "domain", ks_sprintf(j->arena, "type='%s'", ks_xml_attr(j->domain, "type")));
     ks_import_rest(j->arena, j->want, j->domain, xmlDocGetRootElement(said), j->host, &rest);

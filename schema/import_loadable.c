@@ -39,6 +39,21 @@ static const char *problem_of(struct loadable *j, const struct ks_field *field, 
     return expected ? ks_sprintf(j->arena, "%s; expected %s", text, expected) : NULL;
 }
 
+/* Checks across a manifest look at members, and not at whether they are stated. */
+void ks_import_empty(const struct ks_obj *obj, const struct ks_field *field)
+{
+    static const size_t sizes[KS_TYPES] = {
+        [KS_BOOL] = sizeof(bool),        [KS_UINT] = sizeof(uint64_t),
+        [KS_SIZE] = sizeof(uint64_t),    [KS_DURATION] = sizeof(uint64_t),
+        [KS_BITRATE] = sizeof(uint64_t), [KS_BYTERATE] = sizeof(uint64_t),
+        [KS_ENUM] = sizeof(unsigned),    [KS_CPUSET] = sizeof(struct ks_cpuset),
+        [KS_STRING] = sizeof(char *),    [KS_STRINGS] = sizeof(struct ks_strings),
+        [KS_OBJECT] = sizeof(void *),    [KS_MAP] = sizeof(struct ks_map),
+    };
+
+    memset(ks_member(obj, field), 0, sizes[field->type]);
+}
+
 static bool keep_loadable(struct loadable *j, struct ks_obj *obj, const char *path);
 
 /* A stated map is complete: when one entry cannot be said, none is. */
@@ -81,8 +96,10 @@ static bool keep_loadable(struct loadable *j, struct ks_obj *obj, const char *pa
         const char *at = *path ? ks_sprintf(j->arena, "%s.%s", path, field->key) : field->key;
         if (field->flags & KS_F_HIDDEN)
             continue;
-        if (ks_stated_i(obj, i) && !is_loadable(j, field, obj, at))
+        if (ks_stated_i(obj, i) && !is_loadable(j, field, obj, at)) {
             obj->stated &= ~(UINT64_C(1) << i);
+            ks_import_empty(obj, field);
+        }
         if (field->flags & KS_F_REQUIRED && !ks_stated_i(obj, i))
             return false;
     }

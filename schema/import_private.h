@@ -33,3 +33,6 @@ struct ks_import_strip {
 };
 void ks_import_strip(xmlNode *root, const struct ks_import_strip *rule);
 void ks_import_drop(xmlNode *node);
+
+/* Of a field that is not stated any more: checks across a manifest look at members as well. */
+void ks_import_empty(const struct ks_obj *obj, const struct ks_field *field);

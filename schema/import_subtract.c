@@ -144,6 +144,25 @@ static void ensure(struct ks_subtraction *w, xmlNode **ret, xmlNode *like)
     add_identity(w, *ret, like);
 }
 
+/* The element may be there already, with what identifies `ret`: then it is one. */
+static void add_left(xmlNode *ret, xmlNode *left, bool is_one)
+{
+    xmlNode *there = is_one ? ks_xml_child(ret, (const char *)left->name) : NULL;
+
+    if (!there) {
+        (void)xmlAddChild(ret, left);
+        return;
+    }
+    for (const xmlAttr *a = left->properties; a; a = a->next)
+        ks_xml_set_attr(there, (const char *)a->name, ks_xml_attr(left, (const char *)a->name));
+    while (left->children) {
+        xmlNode *c = left->children;
+        xmlUnlinkNode(c);
+        (void)xmlAddChild(there, c);
+    }
+    xmlFreeNode(left);
+}
+
 xmlNode *ks_import_subtract(struct ks_subtraction *w, xmlNode *node, xmlNode *said, xmlNode *owns)
 {
     xmlNode *ret = NULL;
@@ -170,7 +189,7 @@ xmlNode *ks_import_subtract(struct ks_subtraction *w, xmlNode *node, xmlNode *sa
         if (!left)
             continue;
         ensure(w, &ret, node);
-        (void)xmlAddChild(ret, left);
+        add_left(ret, left, ks_xml_identity(c, node) == NULL);
     }
     if (!ret)
         return NULL;

@@ -3,7 +3,7 @@
  * A manifest put together from a host, checked as one that was loaded. A finding says where it is by a place in a
  * file; here the places are numbers of fields, by which a finding leads back to the field.
  */
-#include "schema/import.h"
+#include "schema/import_private.h"
 #include <string.h>
 
 struct spot {
@@ -85,21 +85,6 @@ static void remove_entry(struct ks_map *map, const struct ks_obj *entry)
     map->n = n;
 }
 
-/* Checks across a manifest look at members, and not at whether they are stated. */
-static void empty(const struct ks_obj *obj, const struct ks_field *field)
-{
-    static const size_t sizes[KS_TYPES] = {
-        [KS_BOOL] = sizeof(bool),        [KS_UINT] = sizeof(uint64_t),
-        [KS_SIZE] = sizeof(uint64_t),    [KS_DURATION] = sizeof(uint64_t),
-        [KS_BITRATE] = sizeof(uint64_t), [KS_BYTERATE] = sizeof(uint64_t),
-        [KS_ENUM] = sizeof(unsigned),    [KS_CPUSET] = sizeof(struct ks_cpuset),
-        [KS_STRING] = sizeof(char *),    [KS_STRINGS] = sizeof(struct ks_strings),
-        [KS_OBJECT] = sizeof(void *),    [KS_MAP] = sizeof(struct ks_map),
-    };
-
-    memset(ks_member(obj, field), 0, sizes[field->type]);
-}
-
 /* The spot that went. */
 static size_t drop(struct job *j, size_t i)
 {
@@ -122,7 +107,7 @@ static size_t drop(struct job *j, size_t i)
     if (spot->obj->kind->fields[spot->field].flags & KS_F_REQUIRED)
         return drop(j, spot->up);
     spot->obj->stated &= ~(UINT64_C(1) << spot->field);
-    empty(spot->obj, &spot->obj->kind->fields[spot->field]);
+    ks_import_empty(spot->obj, &spot->obj->kind->fields[spot->field]);
     return i;
 }
 
