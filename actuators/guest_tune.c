@@ -15,12 +15,21 @@ static int set_memory(struct ks_acting *a, virDomainPtr domain, const struct ks_
     return 0;
 }
 
+/* libvirt waits some seconds for the guest to let go of a vCPU, and has one code for many errors besides. */
+static bool has_not_agreed(const struct ks_guest *want, const struct ks_guest *have)
+{
+    const char *said = virGetLastErrorMessage();
+
+    return have && have->vcpus > want->vcpus && said && strstr(said, "unplug request");
+}
+
 static int set_vcpus(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change, struct ks_error *err)
 {
     const struct ks_guest *want = (const struct ks_guest *)change->want;
 
     (void)a;
-    if (virDomainSetVcpusFlags(domain, (unsigned)want->vcpus, VIR_DOMAIN_AFFECT_LIVE) < 0)
+    if (virDomainSetVcpusFlags(domain, (unsigned)want->vcpus, VIR_DOMAIN_AFFECT_LIVE) < 0 &&
+        !has_not_agreed(want, (const struct ks_guest *)change->have))
         return ks_fail_virt(err, "set vCPUs");
     return 0;
 }
@@ -61,17 +70,34 @@ static int pin_one(struct ks_acting *a, virDomainPtr domain, enum ks_live what, 
     return r < 0 ? ks_fail_virt(err, "pin") : 0;
 }
 
+static int unpin_all(struct ks_acting *a, virDomainPtr domain, enum ks_live what, const struct ks_map *had,
+                     struct ks_error *err)
+{
+    for (size_t i = 0; i < had->n; i++)
+        if (pin_one(a, domain, what, had->v[i]->key, NULL, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* `pinning: null` */
+static int unpin(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change, struct ks_error *err)
+{
+    const struct ks_pinning *had = *(struct ks_pinning *const *)ks_member(change->have, change->field);
+
+    if (unpin_all(a, domain, KS_LIVE_VCPU_PIN, &had->vcpus, err) < 0 ||
+        unpin_all(a, domain, KS_LIVE_IOTHREAD_PIN, &had->iothreads, err) < 0)
+        return -1;
+    return ks_has(&had->o, "emulator") ? pin_one(a, domain, KS_LIVE_EMULATOR_PIN, NULL, NULL, err) : 0;
+}
+
 static int pin(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change, struct ks_error *err)
 {
     const enum ks_live what = ks_change_row(change)->live;
 
-    if (change->op == KS_UNSET && change->field->type == KS_MAP) {
-        const struct ks_map *had = ks_member(change->have, change->field);
-        for (size_t i = 0; i < had->n; i++)
-            if (pin_one(a, domain, what, had->v[i]->key, NULL, err) < 0)
-                return -1;
-        return 0;
-    }
+    if (change->op == KS_UNSET && change->field->type == KS_OBJECT)
+        return unpin(a, domain, change, err);
+    if (change->op == KS_UNSET && change->field->type == KS_MAP)
+        return unpin_all(a, domain, what, ks_member(change->have, change->field), err);
     if (change->entry)
         return pin_one(a, domain, what, change->entry->key,
                        change->op == KS_ADD ? &((const struct ks_set *)change->entry)->value : NULL, err);
@@ -189,10 +215,10 @@ static int set_lifecycle(struct ks_acting *a, virDomainPtr domain, const struct 
 int ks_guest_tune(struct ks_acting *a, virDomainPtr domain, const struct ks_change *change, struct ks_error *err)
 {
     static tune_fn *const calls[KS_LIVES] = {
-        [KS_LIVE_MEMORY] = set_memory,       [KS_LIVE_VCPUS] = set_vcpus,   [KS_LIVE_VCPU_PIN] = pin,
-        [KS_LIVE_EMULATOR_PIN] = pin,        [KS_LIVE_IOTHREAD_PIN] = pin,  [KS_LIVE_IOTHREADS] = set_iothreads,
-        [KS_LIVE_METADATA] = set_text,       [KS_LIVE_NUMATUNE] = set_numa, [KS_LIVE_IOTUNE] = set_iotune,
-        [KS_LIVE_LIFECYCLE] = set_lifecycle,
+        [KS_LIVE_MEMORY] = set_memory,       [KS_LIVE_VCPUS] = set_vcpus,         [KS_LIVE_VCPU_PIN] = pin,
+        [KS_LIVE_EMULATOR_PIN] = pin,        [KS_LIVE_IOTHREAD_PIN] = pin,        [KS_LIVE_PINS] = pin,
+        [KS_LIVE_IOTHREADS] = set_iothreads, [KS_LIVE_METADATA] = set_text,       [KS_LIVE_NUMATUNE] = set_numa,
+        [KS_LIVE_IOTUNE] = set_iotune,       [KS_LIVE_LIFECYCLE] = set_lifecycle,
     };
     const enum ks_live live = ks_change_row(change)->live;
 

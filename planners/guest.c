@@ -102,6 +102,19 @@ static bool lists(const struct ks_strings *paths, const char *path)
     return false;
 }
 
+static struct ks_plan_field *say_password(struct job *j, struct ks_step *s, const char *path, enum ks_impact impact)
+{
+    const struct ks_graphics *g = j->want->graphics;
+    const struct ks_graphics_server *server = g && strstr(path, "vnc") ? g->vnc : g ? g->spice : NULL;
+    const bool goes = server && ks_stated(&server->o, "password") && !ks_has(&server->o, "password");
+    struct ks_plan_field *field =
+        ks_step_add(j->t.p, s, path, goes ? "(secret)" : NULL, goes ? NULL : "(secret)", impact);
+
+    if (goes)
+        field->op = KS_UNSET;
+    return field;
+}
+
 /* A password is never shown: the plan says that it is another one. */
 static void plan_passwords(struct job *j)
 {
@@ -112,12 +125,12 @@ static void plan_passwords(struct job *j)
         const bool define = lists(&j->seen->passwords, paths[i]);
         if (live || define) {
             struct ks_step *s = ks_thing_main(&j->t);
-            ks_step_add(j->t.p, s, paths[i], NULL, "(secret)", live ? KS_LIVE : KS_SAFE)->live = live;
+            say_password(j, s, paths[i], live ? KS_LIVE : KS_SAFE)->live = live;
             s->restart_only = false;
         }
         if (lists(&j->seen->pending_passwords, paths[i])) {
             struct ks_step *s = ks_thing_restart(&j->t);
-            (void)ks_step_add(j->t.p, s, paths[i], NULL, "(secret)", KS_RESTART);
+            (void)say_password(j, s, paths[i], KS_RESTART);
             s->pending = s->pending && !define;
         }
     }
@@ -227,6 +240,40 @@ static void hold_all(struct job *j, size_t first)
         ks_step_hold(j->t.p, j->t.p->plan->v[i], &j->want->allow);
 }
 
+static const struct ks_obj *disk_of(const struct job *j, const char *path)
+{
+    const char *key = path + strlen("disks.");
+
+    return ks_map_get(&j->seen->config->disks, ks_strndup(j->t.p->arena, key, strcspn(key, ".")));
+}
+
+static bool is_image(const char *path)
+{
+    static const char *const ends[] = {".file", ".block", ".volume"};
+    const char *last = strrchr(path, '.');
+
+    for (size_t i = 0; i < KS_COUNT(ends); i++)
+        if (ks_starts(path, "disks.") && ks_streq(last, ends[i]))
+            return true;
+    return false;
+}
+
+/* What was written since a snapshot lies in a layer over the image: with the image alone it would be lost. */
+static void keep_layers(struct job *j)
+{
+    struct ks_step *s = j->t.main;
+
+    for (size_t i = 0; s && j->seen->snapshots > 0 && i < s->fields.n; i++) {
+        const char *path = s->fields.v[i].path;
+        const struct ks_obj *disk = is_image(path) ? disk_of(j, path) : NULL;
+        if (disk && ((const struct ks_disk *)disk)->device != KS_DISK_CDROM)
+            ks_step_block(j->t.p, s,
+                          "the guest has snapshots, and %s may be a layer over what the manifest says: merge and "
+                          "delete them (virsh blockcommit, snapshot-delete), or state what it has",
+                          s->fields.v[i].from);
+    }
+}
+
 static void plan_existing(struct job *j)
 {
     const size_t first = j->t.p->plan->n;
@@ -238,6 +285,7 @@ static void plan_existing(struct job *j)
     raise_ceilings(j->want, j->seen->config);
     settle_macs(j->want, j->seen->config);
     ks_thing_changes(&j->t);
+    keep_layers(j);
     pending_changes(j);
     plan_flags(j);
     plan_passwords(j);

@@ -216,7 +216,7 @@ static const struct ks_field rows[] = {
         .doc = "The CPU that the guest sees."),
     KS_ROW_OBJECT(struct ks_guest, numa, struct ks_numa, "numa", &ks_numa_kind, RESTART,
         .doc = "Host NUMA nodes for its memory, and the NUMA cells that the guest sees."),
-    KS_ROW_OBJECT(struct ks_guest, pinning, struct ks_pinning, "pinning", &ks_pinning_kind, LIVE(KS_LIVE_NONE),
+    KS_ROW_OBJECT(struct ks_guest, pinning, struct ks_pinning, "pinning", &ks_pinning_kind, LIVE(KS_LIVE_PINS),
         .doc = "Host CPUs for its vCPUs, emulator and iothreads."),
     KS_ROW_STRING(struct ks_guest, machine, "machine", RESTART, .codec = &ks_machine_codec, .check = ks_check_name,
         .doc = "The machine type: an alias (q35, pc) is satisfied by any version of it, a full name by itself alone."),

@@ -7,14 +7,32 @@ static bool is_open(const struct ks_cpuset *pin, const struct ks_cpuset *online)
     return ks_cpuset_count(online) > 0 && ks_cpuset_subset(online, pin);
 }
 
+static bool all_open(const struct ks_map *pins, const struct ks_cpuset *online)
+{
+    for (size_t i = 0; i < pins->n; i++)
+        if (!is_open(&((const struct ks_set *)pins->v[i])->value, online))
+            return false;
+    return true;
+}
+
+static bool no_pins(const struct ks_pinning *p, const struct ks_cpuset *online)
+{
+    return all_open(&p->vcpus, online) && all_open(&p->iothreads, online) &&
+           (!ks_has(&p->o, "emulator") || is_open(&p->emulator, online));
+}
+
 /* libvirt has no call that takes a pin away: a running guest is pinned to every CPU instead, and says so. */
 static bool is_unpinned(const struct ks_change *live, const struct ks_cpuset *online)
 {
     if (live->op == KS_REMOVE)
         return is_open(&((const struct ks_set *)live->entry)->value, online);
-    if (live->op != KS_UNSET || live->field->type != KS_CPUSET)
+    if (live->op != KS_UNSET)
         return false;
-    return is_open(ks_member(live->have, live->field), online);
+    if (live->field->type == KS_MAP)
+        return all_open(ks_member(live->have, live->field), online);
+    if (live->field->type == KS_OBJECT)
+        return no_pins(*(struct ks_pinning *const *)ks_member(live->have, live->field), online);
+    return live->field->type == KS_CPUSET && is_open(ks_member(live->have, live->field), online);
 }
 
 /*
@@ -50,6 +68,7 @@ bool ks_live_is_settled(const struct ks_change *live, const struct ks_cpuset *on
     case KS_LIVE_VCPU_PIN:
     case KS_LIVE_IOTHREAD_PIN:
     case KS_LIVE_EMULATOR_PIN:
+    case KS_LIVE_PINS:
         return is_unpinned(live, online);
     case KS_LIVE_MEMORY:
         return awaits_balloon(live);

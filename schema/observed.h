@@ -22,6 +22,7 @@ struct ks_seen_guest {
     bool protect; /* the mark says so, also when the manifest no longer does */
     bool crashed, managed_save;
     bool has_nvram;                      /* EFI: there may be a store of its variables */
+    int snapshots;                       /* asked only where the manifest gives a disk another image; else 0 */
     const struct ks_guest *config;       /* from the inactive XML */
     const struct ks_guest *live;         /* from the live XML, or NULL when it does not run */
     struct ks_strings passwords;         /* fields of its definition whose password is not the manifest's */

@@ -124,6 +124,7 @@ enum ks_live {
     KS_LIVE_VCPUS,        /* virDomainSetVcpusFlags */
     KS_LIVE_VCPU_PIN,     /* virDomainPinVcpuFlags */
     KS_LIVE_EMULATOR_PIN, /* virDomainPinEmulator */
+    KS_LIVE_PINS,         /* all of these at once: pinning: null */
     KS_LIVE_IOTHREAD_PIN, /* virDomainPinIOThread */
     KS_LIVE_IOTHREADS,    /* virDomainAddIOThread, virDomainDelIOThread */
     KS_LIVE_DEVICE,       /* virDomainUpdateDeviceFlags of the whole device element */

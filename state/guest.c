@@ -156,6 +156,38 @@ static const char *uuid_of(const struct reader *r, const struct ks_listed_guest 
     return virDomainGetUUIDString(listed->handle, uuid) == 0 ? ks_strdup(r->arena, uuid) : NULL;
 }
 
+static const struct ks_guest *wanted_guest(const struct ks_observing *o, const char *name)
+{
+    const struct ks_guest *want = o->want ? (const struct ks_guest *)ks_map_get(&o->want->guests, name) : NULL;
+
+    for (size_t i = 0; !want && o->want && i < o->want->guests.n; i++)
+        if (ks_streq(((const struct ks_guest *)o->want->guests.v[i])->was, name))
+            want = (const struct ks_guest *)o->want->guests.v[i];
+    return want;
+}
+
+static bool is_another_image(const struct ks_disk *want, const struct ks_disk *have)
+{
+    const char *path = have->file ? have->file : have->block, *name = path ? strrchr(path, '/') : NULL;
+
+    if (want->file || want->block)
+        return path && !ks_streq(want->file ? want->file : want->block, path);
+    /* A volume that stands in the XML by its path has its name at that path's end. */
+    return want->volume && name && !ks_streq(strrchr(want->volume, '/'), name);
+}
+
+/* A snapshot of somebody else's puts a layer over a disk's image: the definition then names that layer. */
+static int count_snapshots(const struct ks_guest *want, const struct ks_guest *have, virDomainPtr domain)
+{
+    for (size_t i = 0; want && have && i < want->disks.n; i++) {
+        const struct ks_disk *disk = (const struct ks_disk *)want->disks.v[i];
+        const struct ks_disk *there = (const struct ks_disk *)ks_map_get(&have->disks, disk->o.key);
+        if (there && is_another_image(disk, there))
+            return virDomainSnapshotNum(domain, 0);
+    }
+    return 0;
+}
+
 static void read_guest(struct reader *r, struct ks_listed_guest *listed, struct ks_seen_guest *guest)
 {
     ks_auto(ks_error_done) struct ks_error err = {0};
@@ -171,6 +203,7 @@ static void read_guest(struct reader *r, struct ks_listed_guest *listed, struct 
     guest->uuid = uuid_of(r, listed, guest);
     if (guest->config && guest->id >= 0)
         guest->live = read_xml(r, listed->handle, 0, guest, &err);
+    guest->snapshots = count_snapshots(wanted_guest(r->all->o, guest->name), guest->config, listed->handle);
     guest->pending = read_pending(r, guest);
     read_lents(r, guest);
     guest->hash = ks_hash(guest->hash, &guest->state, sizeof guest->state);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "virt/virt.h"
 
+#include <strings.h>
+#include <unistd.h>
+
 /* Errors come back through return values; libvirt would print each one to stderr besides. */
 static void silent(void *data, virErrorPtr error)
 {
@@ -42,6 +45,30 @@ int ks_fail_virt_(struct ks_error *err, const char *src, int src_line, const cha
     return -1;
 }
 
+static bool is_same_host(const char *one, const char *other)
+{
+    const size_t n = strcspn(one, "."); /* either may have its domain behind it */
+
+    return n > 0 && n == strcspn(other, ".") && strncasecmp(one, other, n) == 0;
+}
+
+/* The machine that libvirt runs on, where that is another one; else NULL. The caller frees it. */
+static char *other_host(virConnectPtr conn)
+{
+    ks_auto(ks_freep) char *uri = virConnectGetURI(conn);
+    const char *authority = uri ? strstr(uri, "://") : NULL;
+    char here[256] = "", *there;
+
+    if (!authority || authority[3] == '/' || authority[3] == '\0')
+        return NULL;
+    there = virConnectGetHostname(conn);
+    (void)gethostname(here, sizeof here - 1);
+    if (there && !is_same_host(there, here))
+        return there;
+    free(there);
+    return NULL;
+}
+
 int ks_connect(const char *uri, bool read_only, virConnectPtr *ret, struct ks_error *err)
 {
     virConnectPtr conn;
@@ -52,6 +79,15 @@ int ks_connect(const char *uri, bool read_only, virConnectPtr *ret, struct ks_er
     conn = read_only ? virConnectOpenReadOnly(uri) : virConnectOpen(uri);
     if (!conn)
         return ks_fail_virt(err, "connect to libvirt at %s", uri ? uri : "its default URI");
+    ks_auto(ks_freep) char *other = other_host(conn);
+    if (other) {
+        (void)virConnectClose(conn);
+        return ks_fail(
+            err, KS_E_UNSUPPORTED, KS_NOWHERE,
+            "libvirt at %s is on another machine, %s: kvmstate reads and writes files, links and devices "
+            "of the machine that it runs on; run it there",
+            uri ? uri : "its default URI", other);
+    }
     *ret = conn;
     return 0;
 }

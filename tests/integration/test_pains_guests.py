@@ -224,6 +224,44 @@ def test_a_guest_with_snapshots_is_changed_and_deleted(desired, host, tmp):
     assert host.guests() == [] and (tmp / "a.qcow2").exists()
 
 
+def test_a_layer_of_a_snapshot_is_not_taken_away(desired, host, tmp):
+    """What was written since an external snapshot lies in the layer: the manifest's image alone would lose it."""
+    host.exec("qemu-img", "create", "-q", "-f", "qcow2", str(tmp / "a.qcow2"), "1M").ok()
+    vm = {**SMALL, "disks": {"vda": {"file": str(tmp / "a.qcow2"), "format": "qcow2"}}}
+    desired.want(guests={"vm": vm}).apply()
+    snapshot = host.domain("vm").snapshotCreateXML("<domainsnapshot><name>s1</name></domainsnapshot>",
+                                                   libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY)
+    before = host.xml("vm")
+    assert str(tmp / "a.s1") in before
+    assert "layer" in desired.plan().steps["guest/vm"]["blocked"]
+    desired.apply(status=3)
+    assert host.xml("vm") == before
+    # As it is, or under another name, all else goes on.
+    layered = {**vm, "disks": {"vda": {"file": str(tmp / "a.s1"), "format": "qcow2"}}, "vcpus": 2}
+    desired.want(guests={"vm": layered}).apply()
+    desired.settled()
+    desired.want(guests={"new": {**layered, "was": "vm"}}).apply()
+    assert host.guests() == ["new"] and host.domain("new").snapshotListNames() == ["s1"]
+    desired.settled()
+    host.domain("new").snapshotLookupByName("s1").delete(libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
+    assert snapshot is not None
+    desired.want(guests={"new": {**vm, "was": "vm"}}).apply()
+    desired.settled()
+    desired.want(guests={"new": {"state": "absent"}}).apply("--allow", "delete")
+    assert host.guests() == [] and (tmp / "a.s1").exists()
+
+
+def test_nvram_goes_with_the_name(desired, host):
+    vm = {**SMALL, "machine": "q35", "firmware": "efi"}
+    desired.want(guests={"old": {**vm, "state": "running"}}).apply()
+    host.domain("old").destroy()
+    desired.want(guests={"new": {**vm, "was": "old"}}).apply()
+    assert host.guests() == ["new"]
+    desired.settled()
+    desired.want(guests={"new": {**vm, "state": "running"}}).apply()
+    desired.settled()
+
+
 def test_a_saved_state_resumes_with_what_it_had_and_is_pending(desired, host):
     vm = {**SMALL, "state": "running"}
     desired.want(guests={"vm": vm}).apply()
