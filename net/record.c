@@ -109,6 +109,41 @@ static void take_attributes(struct ks_arena *arena, enum ks_net_place place, str
             link->attributes[i] = bytes_of(arena, tb[ks_net_attributes[i].type]);
 }
 
+static bool is_on(struct nlattr *attr)
+{
+    const unsigned char *byte = attr ? nla_data(attr) : NULL;
+
+    for (int i = 0; byte && i < nla_len(attr); i++)
+        if (byte[i])
+            return true;
+    return false;
+}
+
+static void forget(struct ks_net_link *link, uint16_t type)
+{
+    for (size_t i = 0; i < KS_NET_ATTRIBUTES; i++)
+        if (ks_net_attributes[i].place == KS_NET_OF_BRIDGE && ks_net_attributes[i].type == type)
+            link->attributes[i] = (struct ks_net_bytes){0};
+}
+
+/*
+ * While STP sees the topology change, it ages entries faster; while another bridge is the root, that one's times
+ * are told (net/bridge/br_stp.c). They are not this bridge's own, which nobody tells then.
+ */
+static void forget_borrowed(struct nlattr *const *tb, struct ks_net_link *link)
+{
+    struct nlattr *root = tb[IFLA_BR_ROOT_ID], *own = tb[IFLA_BR_BRIDGE_ID];
+
+    if (is_on(tb[IFLA_BR_TOPOLOGY_CHANGE]))
+        forget(link, IFLA_BR_AGEING_TIME);
+    if (!is_on(tb[IFLA_BR_STP_STATE]) || !root || !own ||
+        (nla_len(root) == nla_len(own) && memcmp(nla_data(root), nla_data(own), (size_t)nla_len(own)) == 0))
+        return;
+    forget(link, IFLA_BR_FORWARD_DELAY);
+    forget(link, IFLA_BR_HELLO_TIME);
+    forget(link, IFLA_BR_MAX_AGE);
+}
+
 static void take_linkinfo(struct ks_arena *arena, struct nlattr *info, struct ks_net_link *link)
 {
     struct nlattr *tb[IFLA_INFO_MAX + 1], *bridge[IFLA_BR_MAX + 1], *port[IFLA_BRPORT_MAX + 1];
@@ -116,8 +151,10 @@ static void take_linkinfo(struct ks_arena *arena, struct nlattr *info, struct ks
     if (nla_parse_nested(tb, IFLA_INFO_MAX, info, NULL) < 0)
         return;
     if (ks_streq(link->kind, "bridge") && tb[IFLA_INFO_DATA] &&
-        nla_parse_nested(bridge, IFLA_BR_MAX, tb[IFLA_INFO_DATA], NULL) == 0)
+        nla_parse_nested(bridge, IFLA_BR_MAX, tb[IFLA_INFO_DATA], NULL) == 0) {
         take_attributes(arena, KS_NET_OF_BRIDGE, bridge, IFLA_BR_MAX, link);
+        forget_borrowed(bridge, link);
+    }
     if (!ks_streq(link->master_kind, "bridge") || !tb[IFLA_INFO_SLAVE_DATA] ||
         nla_parse_nested(port, IFLA_BRPORT_MAX, tb[IFLA_INFO_SLAVE_DATA], NULL) < 0)
         return;

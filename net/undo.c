@@ -119,8 +119,10 @@ static bool is_settable(const struct undoing *u, const struct ks_net_link *was, 
 {
     const struct ks_net_attribute *row = &ks_net_attributes[i];
 
-    if (!was->attributes[i].v) /* but an alias can be cleared */
-        return row->place == KS_NET_OF_LINK && row->type == IFLA_IFALIAS && is->attributes[i].v && u->same_boot;
+    if (row->place == KS_NET_OF_LINK && row->type == IFLA_IFALIAS) /* none is one, too */
+        return u->same_boot || (is_bridge(was) && was->attributes[i].v);
+    if (!was->attributes[i].v || !is->attributes[i].v)
+        return false;
     if (row->place == KS_NET_OF_PORT)
         return ks_streq(was->master, is->master);
     /* Another boot may have given a link that is no bridge another address, on purpose. */

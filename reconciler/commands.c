@@ -22,10 +22,15 @@ const struct ks_command ks_commands[] = {
      .max_args = 1,
      .run = ks_command_apply,
      .summary = "Make the host what the manifest says, read it back, and plan again.",
-     .text = "Carries out the steps that `kvmstate plan` shows, independent ones at the same time. When one "
-             "fails, what needs it is skipped and the rest goes on. At the end the host is observed and planned "
-             "again: nothing is left to do, or the run says what did not hold.\n\n"
-             "SIGINT and SIGTERM: running steps are finished, no new ones are started."},
+     .text =
+         "Carries out the steps that `kvmstate plan` shows, independent ones at the same time. When one "
+         "fails, what needs it is skipped and the rest goes on. At the end the host is observed and planned "
+         "again: nothing is left to do, or the run says what did not hold.\n\n"
+         "Steps of the impact network are made under a checkpoint: links, addresses and routes are recorded "
+         "first, and put back when a step fails, when what answered before (default gateways, "
+         "defaults.checkpoint.targets, the repository's host) does not answer again in time, or when the run is "
+         "killed. `kvmstate checkpoint revert` does so at boot after a power cut.\n\n"
+         "SIGINT and SIGTERM: running steps are finished, no new ones are started."},
     {.name = "schema",
      .run = ks_command_schema,
      .summary = "Print the JSON Schema of the manifest, for editors.",

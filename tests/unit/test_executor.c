@@ -397,6 +397,140 @@ static void random_graphs_hold(void **state)
     }
 }
 
+/* ---- under a guard ---- */
+
+static bool refuses, loses;
+static int begun, ended;
+static const char *failed_word;
+
+static bool covers(void *data, const struct ks_step *step)
+{
+    (void)data;
+    return step->name[0] == 'n';
+}
+
+static int begin(void *data, struct ks_error *err)
+{
+    (void)data;
+    begun++;
+    (void)pthread_mutex_lock(&lock);
+    ks_text_addf(&order, "%s<", order.n ? " " : "");
+    (void)pthread_mutex_unlock(&lock);
+    return refuses ? ks_fail(err, KS_E_IO, KS_NOWHERE, "no guardian") : 0;
+}
+
+static int end(void *data, bool failed, struct ks_error *err)
+{
+    (void)data;
+    ended++;
+    failed_word = failed ? "failed" : "";
+    (void)usleep(20000); /* whoever does not wait for it is seen */
+    (void)pthread_mutex_lock(&lock);
+    ks_text_add(&order, " >");
+    (void)pthread_mutex_unlock(&lock);
+    return failed || loses ? ks_fail(err, KS_E_VERIFY, KS_NOWHERE, "rolled back") : 0;
+}
+
+static void execute_guarded(unsigned threads)
+{
+    static const struct ks_guard guard = {NULL, covers, begin, end};
+
+    begun = ended = 0;
+    x.guard = &guard;
+    execute(threads);
+}
+
+static void add_guarded(void)
+{
+    fresh();
+    refuses = loses = false;
+    add("guest", "n1", NULL, NULL);
+    add("guest", "n2", NULL, "guest/n1");
+    add("guest", "on-n1", "guest/n1", NULL);
+    add("guest", "on-n2", NULL, "guest/n2");
+}
+
+static void what_needs_guarded_steps_waits_until_they_are_kept(void **state)
+{
+    (void)state;
+    add_guarded();
+    execute_guarded(4);
+    assert_true(ks_starts(order.buf, "< n1 n2 > on-n"));
+    assert_int_equal(x.counts[KS_STEP_DONE], 4);
+    assert_int_equal(begun + ended, 2);
+    assert_false(x.rolled_back);
+}
+
+static void what_is_rolled_back_has_failed(void **state)
+{
+    (void)state;
+    add_guarded();
+    loses = true;
+    execute_guarded(4);
+    assert_string_equal(order.buf, "< n1 n2 > on-n2"); /* that one follows, and needs nothing */
+    is("guest/n1", KS_STEP_FAILED);
+    is("guest/n2", KS_STEP_FAILED);
+    is("guest/on-n1", KS_STEP_SKIPPED);
+    assert_string_equal(result("guest/n1")->detail, "rolled back");
+    assert_int_equal(x.counts[KS_STEP_FAILED], 2);
+    assert_true(x.rolled_back && ks_execution_changed(&x));
+}
+
+static void a_failure_ends_the_guard_at_once(void **state)
+{
+    static const char *const fails[] = {"n1", NULL};
+
+    (void)state;
+    add_guarded();
+    failing = fails;
+    execute_guarded(4);
+    assert_string_equal(failed_word, ""); /* of n2, under a guard of its own: it only follows */
+    assert_string_equal(order.buf, "< n1 > < n2 > on-n2");
+    assert_string_equal(result("guest/n1")->detail, "no room for n1; rolled back");
+    is("guest/n2", KS_STEP_DONE);
+}
+
+static void without_a_guard_nothing_is_tried(void **state)
+{
+    (void)state;
+    fresh();
+    refuses = true;
+    loses = false;
+    add("guest", "n1", NULL, NULL);
+    add("guest", "n2", "guest/n1", NULL);
+    execute_guarded(4);
+    assert_string_equal(order.buf, "<");
+    is("guest/n1", KS_STEP_FAILED);
+    is("guest/n2", KS_STEP_SKIPPED);
+    assert_int_equal(ended, 0);
+    assert_false(ks_execution_changed(&x));
+}
+
+/* A guarded step that needs one outside, which needs a guarded one: the guard is asked twice. */
+static void guards_alternate_with_what_stands_between(void **state)
+{
+    (void)state;
+    fresh();
+    refuses = loses = false;
+    add("guest", "n1", NULL, NULL);
+    add("guest", "a", "guest/n1", NULL);
+    add("guest", "n2", "guest/a", NULL);
+    execute_guarded(4);
+    assert_string_equal(order.buf, "< n1 > a < n2 >");
+    assert_int_equal(x.counts[KS_STEP_DONE], 3);
+}
+
+static void an_end_on_request_settles_the_guard(void **state)
+{
+    (void)state;
+    add_guarded();
+    cancel_in = "n1";
+    execute_guarded(4);
+    assert_string_equal(order.buf, "< n1 >");
+    is("guest/n1", KS_STEP_DONE);
+    is("guest/n2", KS_STEP_CANCELLED);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -416,6 +550,12 @@ int main(void)
         TEST(the_journal_tells_each_step),
         TEST(no_journal_no_change),
         TEST(random_graphs_hold),
+        TEST(what_needs_guarded_steps_waits_until_they_are_kept),
+        TEST(what_is_rolled_back_has_failed),
+        TEST(a_failure_ends_the_guard_at_once),
+        TEST(without_a_guard_nothing_is_tried),
+        TEST(guards_alternate_with_what_stands_between),
+        TEST(an_end_on_request_settles_the_guard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
