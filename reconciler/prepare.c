@@ -136,8 +136,10 @@ int ks_session_prepare(struct ks_session *s, bool writes, const struct ks_plan_o
     ret->want = s->findings.n_errors > 0 ? NULL : ks_session_manifest(s, ret->arena);
     if (!ret->want)
         return 0;
+    if (ks_session_ledger(s, err) < 0) /* it says more of the host's pages than sysfs does */
+        return -1;
     observe_host(s, ret);
-    if (ks_session_connect_finish(s, err) < 0 || ks_session_ledger(s, err) < 0)
+    if (ks_session_connect_finish(s, err) < 0)
         return -1;
     if (ks_session_plan(s, options, ret, err) < 0)
         return -1;

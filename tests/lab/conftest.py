@@ -3,16 +3,25 @@
 import itertools
 import pathlib
 import shutil
+import sys
 
 import pytest
 
 import labhost
-from labhost import run, virsh
+from labhost import run
 
 
 def pytest_sessionstart(session):
     if not session.config.option.collectonly and not labhost.in_lab():
         pytest.exit("these tests rearrange the host that they run on: start them with tests/lab/run", returncode=1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    """A failure is told at once: the host may not live to the end of the suite."""
+    if report.failed:
+        sys.__stdout__.write(f"\n{report.longreprtext}\n")
+        sys.__stdout__.flush()
 
 
 def physical_function(name):
@@ -35,41 +44,25 @@ def ens2():
     yield from physical_function("ens2")
 
 
-def undefine_guests():
-    for name in virsh("list", "--all", "--name").split():
-        virsh("destroy", name, check=False)
-        virsh("undefine", name, "--nvram", "--managed-save", "--snapshots-metadata", check=False)
-
-
-def undefine_named(kind):
-    for name in virsh(f"{kind}-list", "--all", "--name").split():
-        virsh(f"{kind}-destroy", name, check=False)
-        virsh(f"{kind}-undefine", name, check=False)
-
-
 @pytest.fixture
-def libvirt(tmp_path):
+def libvirt():
     """A libvirtd without guests, networks and pools; `libvirt.start(xml)` starts a guest."""
-    run("lab-libvirtd")
+    labhost.connection()
 
     class Libvirt:
         @staticmethod
-        def define(xml, kind="domain"):
-            path = tmp_path / "define.xml"
-            path.write_text(xml)
-            virsh("define" if kind == "domain" else f"{kind}-define", path)
+        def define(xml):
+            return labhost.connection().defineXML(xml)
 
         @classmethod
         def start(cls, xml):
-            cls.define(xml)
-            name = xml.split("<name>")[1].split("</name>")[0]
-            virsh("start", name)
-            return name
+            guest = cls.define(xml)
+            guest.create()
+            return guest.name()
 
     yield Libvirt
-    undefine_guests()
-    undefine_named("net")
-    undefine_named("pool")
+    labhost.forget_guests()
+    labhost.forget_networks_and_pools()
 
 
 @pytest.fixture
@@ -137,6 +130,9 @@ def spare_disk():
     """The path of an empty 1 GiB disk."""
     disk = "/dev/vda"
     yield disk
+    # A pool whose group is gone cannot be stopped, nor one whose volumes are in use.
+    labhost.forget_guests()
+    labhost.forget_networks_and_pools()
     groups = run("pvs", "--noheadings", "-o", "vg_name", "-S", f"pv_name={disk}", check=False).stdout.split()
     for group in groups:
         run("vgremove", "-f", "-y", group)

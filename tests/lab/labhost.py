@@ -6,6 +6,8 @@ import pathlib
 import subprocess
 import time
 
+import libvirt
+
 NET = pathlib.Path("/sys/class/net")
 PCI = pathlib.Path("/sys/bus/pci/devices")
 NODES = pathlib.Path("/sys/devices/system/node")
@@ -22,6 +24,35 @@ def run(*argv, check=True, timeout=180, **more):
 
 def virsh(*argv, **more):
     return run("virsh", "-q", "-c", "qemu:///system", *argv, **more).stdout.strip()
+
+
+_connections = []
+
+
+def connection():
+    """libvirt, which virsh is as well, but each virsh takes half a second here."""
+    if not _connections or not _connections[0].isAlive():
+        run("lab-libvirtd")
+        libvirt.registerErrorHandler(lambda context, error: None, None)
+        _connections[:] = [libvirt.open("qemu:///system")]
+    return _connections[0]
+
+
+def forget_guests():
+    for guest in connection().listAllDomains():
+        if guest.isActive():
+            guest.destroy()
+        if guest.isPersistent():
+            guest.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
+                                libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
+
+
+def forget_networks_and_pools():
+    for thing in connection().listAllNetworks() + connection().listAllStoragePools():
+        if thing.isActive():
+            thing.destroy()
+        if thing.isPersistent():
+            thing.undefine()
 
 
 def wait_for(condition, what, timeout=30):

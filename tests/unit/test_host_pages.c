@@ -16,6 +16,7 @@
 
 #define NODE0 "sys/devices/system/node/node0/hugepages/hugepages-2048kB"
 #define MACHINE "sys/kernel/mm/hugepages/hugepages-2048kB"
+#define GIANT "sys/devices/system/node/node0/hugepages/hugepages-1048576kB"
 
 struct fixture {
     struct tree tree;
@@ -178,18 +179,14 @@ static void real_shortfall(void **state)
     real(f);
     if (getenv("KS_TEST_HUGEPAGES")[0] != '2')
         skip(); /* takes all of the machine's memory for a moment: on a throw-away host alone */
-    assert_int_equal(
-        ks_attr_read_u64(f->w.root, "sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", &before, &f->err),
-        0);
+    assert_int_equal(ks_attr_read_u64(f->w.root, GIANT "/nr_hugepages", &before, &f->err), 0);
     want.pages = before + 4;
     assert_int_equal(ks_pages_set(&f->w, &want, &f->got, &f->err), -1);
     assert_int_equal(f->err.code, KS_E_VERIFY);
     assert_non_null(strstr(error(f), "short ("));
     assert_non_null(strstr(error(f), "boot with hugepagesz=1G hugepages=0:4"));
     print_message("%s\n", error(f));
-    assert_int_equal(ks_attr_read_u64(f->w.root, "sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages",
-                                      &f->got.after, &f->err),
-                     0);
+    assert_int_equal(ks_attr_read_u64(f->w.root, GIANT "/nr_hugepages", &f->got.after, &f->err), 0);
     assert_int_equal(f->got.after, before);
     want.best_effort = true;
     assert_int_equal(ks_pages_set(&f->w, &want, &f->got, &f->err), 0);

@@ -54,3 +54,10 @@ def test_boot_parameter_needs_a_reboot(libvirt, kvmstate):
 def test_parameter_that_needs_a_reload(libvirt, kvmstate):
     manifest = HEAD + "kernel: {modules: {vfio_iommu_type1: {dma_entry_limit: 7}, nosuch: {x: 1}}}\n"
     assert "module nosuch is not loaded" in kvmstate("plan", manifest).stdout
+
+
+def test_nothing_said_of_the_kernel(libvirt, kvmstate, knobs):
+    (KSM / "pages_to_scan").write_text("77")
+    for said in ("null", "{}", "{ksm: null, modules: null, parameters: null}"):
+        assert kvmstate.is_converged(f"{HEAD}kernel: {said}\n")
+    assert read(KSM / "pages_to_scan") == "77"
