@@ -438,6 +438,16 @@ static int carry_out(struct apply *a, struct ks_error *err)
     return status;
 }
 
+/* Notes of what runs that were cut off owed guests that were off since, or are gone: nobody asks for it any more.
+ */
+static int forget_over(const struct apply *a, struct ks_error *err)
+{
+    for (size_t i = 0; a->s.ledger && !a->options->dry_run && i < a->first.have.over.n; i++)
+        if (ks_ledger_remove(a->s.ledger, a->first.have.over.v[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 /* Where nothing is left to do, what an earlier run was killed in is over, too. */
 static int close_interrupted(struct apply *a, struct ks_error *err)
 {
@@ -458,7 +468,9 @@ static int run(struct apply *a, struct ks_error *err)
         a->initial = a->first;
         print_plan(a);
         a->x.plan = a->first.plan;
-        if (a->first.counts.ready > 0)
+        if (forget_over(a, err) < 0)
+            status = ks_print_error(a->options, err);
+        else if (a->first.counts.ready > 0)
             status = carry_out(a, err);
         else if (close_interrupted(a, err) < 0)
             status = ks_print_error(a->options, err);

@@ -29,6 +29,7 @@ struct ks_seen_guest {
     struct ks_strings live_passwords;    /* the same of the running guest, which takes another */
     struct ks_strings pending_passwords; /* the same where it takes it only when it is started */
     const char *password_problem;        /* why a password cannot be had, or NULL */
+    struct ks_strings over;              /* ids in the ledger of what it was owed, and is owed no more */
     struct ks_lents lents;               /* from the ledger: what a run that was cut off owes it; by PF */
     const char *lent_problem;            /* why that cannot be read, or NULL */
     const char *pending; /* from the ledger: fields changed since it was started that its live XML cannot show */
@@ -201,6 +202,7 @@ struct ks_observed {
     const struct ks_kernel *kernel; /* what the manifest asks about, as the host has it */
     const char *cmdline;            /* of the kernel */
     KS_VEC(struct ks_seen_parameter) parameters;
+    struct ks_strings over;      /* ids in the ledger of what nobody is owed any more */
     const char *holders_unknown; /* why nobody can tell who else holds a VF or a PCI device; or NULL */
     KS_VEC(struct ks_seen_block) blocks;
     KS_VEC(struct ks_seen_group) groups;

@@ -129,8 +129,10 @@ static void read_lent(struct reader *r, const char *id, struct ks_seen_guest *gu
                        id, text ? ks_error_text(r->arena, &failed) : "there is no note");
         return;
     }
-    if (is_over(r->all, &lent, guest))
+    if (is_over(r->all, &lent, guest)) {
+        *ks_vec_add(r->arena, &guest->over) = id;
         return;
+    }
     for (size_t i = 0; i < lent.devices.n; i++)
         lent.devices.v[i].is_there = ks_file_exists(
             r->all->o->root, ks_sprintf(r->arena, "sys/bus/pci/devices/%s", lent.devices.v[i].address));
@@ -300,12 +302,37 @@ static void keep_needed(const struct ks_outline *outline, struct reading *all)
             all->listed[all->n++] = &outline->guests[i];
 }
 
+static bool is_listed(const struct ks_outline *outline, const char *lent)
+{
+    for (size_t i = 0; i < outline->n; i++)
+        if (is_lent_by(lent, outline->guests[i].name))
+            return true;
+    return false;
+}
+
+/* Notes on guests that are gone. Before any is read: who reads a guest frees its name in the outline. */
+static void list_gone(const struct reading *all, const struct ks_outline *outline, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < all->lent.n; i++)
+        if (!is_listed(outline, all->lent.v[i]))
+            *ks_vec_add(all->o->arena, &ret->over) = all->lent.v[i];
+}
+
+/* Notes on guests that were off since. */
+static void list_over(const struct reading *all, struct ks_observed *ret)
+{
+    for (size_t i = 0; i < all->n; i++)
+        for (size_t k = 0; k < all->guests[i].over.n; k++)
+            *ks_vec_add(all->o->arena, &ret->over) = all->guests[i].over.v[k];
+}
+
 static int read_listed(struct ks_observing *o, const struct ks_outline *outline, struct ks_observed *ret,
                        struct ks_error *err)
 {
     struct reading all = {.o = o};
 
     keep_needed(outline, &all);
+    list_gone(&all, outline, ret);
     if (all.n == 0)
         return 0;
     all.guests = ks_new_n(o->arena, struct ks_seen_guest, all.n);
@@ -314,6 +341,7 @@ static int read_listed(struct ks_observing *o, const struct ks_outline *outline,
         return -1;
     xmlInitParser();
     run_readers(&all);
+    list_over(&all, ret);
     ret->guests.v = all.guests;
     ret->guests.n = ret->guests.cap = all.n;
     return 0;
