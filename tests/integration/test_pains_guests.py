@@ -6,10 +6,12 @@ named beside it (volumes and networks have a file of their own).
 
 import time
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import libvirt
 import pytest
 
+from lib import xmldiff
 from lib.desired import Desired, merged
 
 OFF = {"timeout": "1s", "then": "destroy"}
@@ -208,6 +210,31 @@ def test_check_mode_says_what_apply_does(desired, host):
     assert "nothing" in desired.apply("--dry-run").stdout.lower()
 
 
+def test_a_new_version_plans_nothing(desired, host, tmp, bridge):
+    """terraform-provider-libvirt 1062, 657: guests as earlier versions made them (tests/data/made), their mark in them"""
+    vm = {**SMALL, "machine": "pc-q35-7.2", "title": "A guest", "vcpus": 2, "max-vcpus": 4, "iothreads": 1,
+          "serial": True, "agent": True, "rng": True, "protect": True, "graphics": {"vnc": {"listen": "127.0.0.1"}},
+          "disks": {"vda": {"file": image(tmp, "a.img"), "cache": "none", "iothread": 1, "iotune": {"total-iops": 500}}},
+          "nics": {"lan": {"bridge": "br0"}}, "boot": ["disk:vda", "nic:lan"], "watchdog": "i6300esb",
+          "pinning": {"vcpus": {0: "0"}}, "hotplug-ports": 4}
+    made = sorted((Path(__file__).parents[1] / "data/made").glob("*.xml"))
+    assert made
+    for path in made:
+        domain = host.conn.defineXML(path.read_text().replace("@TMP@", str(tmp)))
+        desired.want(guests={"vm": vm}).settled()
+        domain.undefine()
+
+
+def test_a_definition_that_libvirt_refuses_takes_nothing_away(desired, host):
+    """terraform-provider-libvirt 0.9, read in its source: the old one was gone when the new one failed"""
+    desired.want(guests={"vm": SMALL}).apply()
+    before = host.xml("vm")
+    desired.want(guests={"vm": {**SMALL, "title": "other", "xml": "<memballoon model='no-such'/>\n"}})
+    assert "define the guest" in desired.apply(status=1).stdout
+    assert xmldiff.difference(before, host.xml("vm")) == {}
+    desired.want(guests={"vm": SMALL}).settled()
+
+
 # ---- what lies beside a definition: snapshots, saved state, a name ----
 
 
@@ -324,6 +351,10 @@ def test_300_guests_of_one_profile(embed, tmp):
     desired.want(guests=merged(guests, {"vm7": {"memory": "96MiB"}}))
     assert [s["id"] for s in desired.plan().json["steps"]] == ["guest/vm7"]
     desired.apply(timeout=300)
+    desired.want(profiles={"small": {**profile, "vcpus": 1}}, guests=guests)
+    assert len(timed("plan of a change of all", desired.plan).json["steps"]) == 300
+    timed("change of all", lambda: desired.apply(timeout=300))
+    assert desired.plan().is_empty
     desired.want(guests={name: {"state": "absent"} for name in guests})
     timed("delete", lambda: desired.apply("--allow", "delete", timeout=300))
     assert embed.guests() == []
