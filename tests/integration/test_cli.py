@@ -196,7 +196,7 @@ def test_an_end_on_request(desired, host):
     with start_apply(desired, host, "--allow", "restart", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         host.wait_for_steps(4)
         os.kill(pid_of(process), signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=90)
     assert process.returncode == 1, out + err
     assert "stopping: what runs is finished, nothing new is started" in out
     assert re.search(r"Applied: 4 failed, 2 cancelled", out), out

@@ -117,7 +117,7 @@ class Console:
     def reports(self):
         return [json.loads(r) for r in REPORT.findall(self.read())]
 
-    def wait(self, what="guest is up", condition=lambda _report: True, timeout=90):
+    def wait(self, what="guest is up", condition=lambda _report: True, timeout=240):
         """The first report from now on (the latest, if it fits already) that `condition(report)` accepts."""
         end = time.monotonic() + timeout
         seen = max(len(self.reports) - 1, 0)

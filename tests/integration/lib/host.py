@@ -56,7 +56,7 @@ class Host:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             start_new_session=True)
         try:
-            wait_for("private host up", self._is_up, timeout=20, every=0.02)
+            wait_for("private host up", self._is_up, timeout=90, every=0.02)
             self.pid = self._first_process()
             self._configure()
             if daemon:

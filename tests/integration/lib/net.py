@@ -26,7 +26,7 @@ class Station:
     def exec(self, *argv, **options):
         return self.host.exec("nsenter", f"--net=/run/netns/{self.name}", *argv, **options)
 
-    def reaches(self, address, timeout=10, size=56):
+    def reaches(self, address, timeout=60, size=56):
         """Whether a ping is answered before the deadline; `size` bytes must pass in one frame."""
         deadline = time.monotonic() + timeout
         while True:

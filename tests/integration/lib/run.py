@@ -44,7 +44,7 @@ class Result:
                 f"--- stdout\n{self.stdout}--- stderr\n{self.stderr}")
 
 
-def run(argv, *, env=None, cwd=None, timeout=120, stdin=None):
+def run(argv, *, env=None, cwd=None, timeout=300, stdin=None):
     """Runs `argv` in a process group of its own, which is killed whole at the deadline."""
     argv = [str(a) for a in argv]
     if "strace" in argv:  # one tracer a process: the leak checker of a sanitized build is another
@@ -80,7 +80,7 @@ def random_delays(n, longest, seed):
     return [source.uniform(0, longest) for _ in range(n)]
 
 
-def wait_for(what, condition, timeout=30, every=0.1):
+def wait_for(what, condition, timeout=90, every=0.1):
     """Waits until `condition()` is true and returns what it gave; fails the test with `what` at the deadline."""
     end = time.monotonic() + timeout
     while True:
