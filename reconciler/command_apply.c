@@ -361,6 +361,34 @@ static void print_result(const struct apply *a)
     fputs(ks_text_str(&text), stdout);
 }
 
+static bool is_planned(const struct ks_plan *plan, const char *id)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (ks_streq(plan->v[i]->id, id))
+            return true;
+    return false;
+}
+
+/*
+ * A step that found its work done by somebody else (by a request that a killed run had left with libvirt's daemon,
+ * say) has not failed, when the plan after it has nothing left of it.
+ */
+static void forgive(struct apply *a)
+{
+    size_t *n = a->x.counts;
+
+    if (a->saved.root || !a->after.plan || a->after.have.unknown.n > 0)
+        return;
+    for (size_t i = 0; i < a->x.plan->n; i++) {
+        struct ks_step_result *r = &a->x.results[i];
+        if (r->status != KS_STEP_FAILED || r->code != KS_E_STALE || is_planned(a->after.plan, r->step->id))
+            continue;
+        r->status = KS_STEP_NOOP;
+        n[KS_STEP_FAILED]--;
+        n[KS_STEP_NOOP]++;
+    }
+}
+
 /* Carries out a->first, looks at the host again, and tells the journal what holds. */
 static int go_round(struct apply *a, struct ks_error *err)
 {
@@ -368,11 +396,13 @@ static int go_round(struct apply *a, struct ks_error *err)
     int failed;
 
     execute(a);
+    failed = a->options->dry_run ? 0 : verify(a, err);
+    if (!failed && !a->options->dry_run)
+        forgive(a);
     results = ks_report_results_json(&a->x);
     if (json_array_extend(a->results, results) < 0)
         abort();
     json_decref(results);
-    failed = a->options->dry_run ? 0 : verify(a, err);
     if (a->after.want && !a->after.plan) /* the host as it is now cannot be planned for */
         ks_print_findings(&a->s);
     if (a->journal && !a->x.journal_problem && !failed)
@@ -391,7 +421,7 @@ static bool is_outrun(const struct apply *a)
     if (a->saved.root || a->options->dry_run || cancelled || a->x.journal_problem || !a->after.plan)
         return false;
     for (size_t i = 0; i < a->x.plan->n; i++)
-        stale = stale || (a->x.results[i].status == KS_STEP_FAILED && a->x.results[i].code == KS_E_STALE);
+        stale = stale || a->x.results[i].code == KS_E_STALE;
     return stale && a->after.counts.ready > 0;
 }
 

@@ -223,6 +223,22 @@ def test_the_host_moves_while_it_is_changed(desired, host):
     desired.settled()
 
 
+def test_what_somebody_else_did_meanwhile_is_no_failure(desired, host):
+    deaf, z = {f"g{i}": DEAF for i in range(4)}, {**SMALL, "title": "wanted"}
+    desired.want(guests={**deaf, "z": z}).apply()
+    made = host.xml("z")
+    host.domain("z").undefine()
+    stopped = {**DEAF, "state": "stopped", "shutdown": {"timeout": "4s", "then": "destroy"}}
+    desired.want(guests={**{name: stopped for name in deaf}, "z": z})
+    with start_apply(desired, host, "--allow", "restart", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        host.wait_for_steps(4)
+        host.conn.defineXML(made)
+        out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, out + err
+    assert "was not there when this was planned" in out and "nothing is left to do" in out
+    desired.settled()
+
+
 def test_what_a_killed_run_was_in_is_told_once(desired, host):
     desired.want(guests={"a": SMALL}).apply()
     host.exec("sh", "-c", """echo '{"run":"r","event":"started","step":"guest/a"}' >> /var/lib/kvmstate/journal.jsonl
