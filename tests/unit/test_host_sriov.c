@@ -27,7 +27,7 @@ struct fixture {
     struct ks_error err;
     pthread_t kernel;
     atomic_bool stop;
-    unsigned most; /* VFs that come, however many are asked for */
+    atomic_uint most; /* VFs that come, however many are asked for */
     atomic_uint seen_zero, probed;
 };
 
@@ -60,7 +60,7 @@ static void *play_kernel(void *data)
         if (asked == 0)
             f->seen_zero++;
         if (asked != UINT64_MAX && asked != have) {
-            const unsigned want = asked < f->most ? (unsigned)asked : f->most;
+            const unsigned most = f->most, want = asked < most ? (unsigned)asked : most;
             f->probed += number(f, AUTOPROBE) == 1 && want > have;
             for (; have < want; have++)
                 virtfn(f, have, true);
