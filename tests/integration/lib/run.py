@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[3]
+os.environ.setdefault("TSAN_OPTIONS", f"suppressions={TOP}/tests/tsan.supp")
 
 
 def kvmstate_binary():
