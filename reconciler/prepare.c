@@ -80,11 +80,10 @@ static void say_observed(const struct ks_session *s, const struct ks_planned *p,
                 (unsigned long long)(now_ms() - start_ms));
 }
 
+/* Without libvirt: another thread may still be connecting. */
 static struct ks_observing observing_of(const struct ks_session *s, const struct ks_planned *p)
 {
     return (struct ks_observing){.arena = p->arena,
-                                 .conn = s->conn,
-                                 .outline = s->outline,
                                  .host_done = p->host_done,
                                  .root = s->root,
                                  .want = p->want,
@@ -107,8 +106,11 @@ int ks_session_plan(struct ks_session *s, const struct ks_plan_options *options,
                     struct ks_error *err)
 {
     struct ks_observing observing = observing_of(s, ret);
-    const int failed = ks_observe(&observing, &ret->have, err);
+    int failed;
 
+    observing.conn = s->conn;
+    observing.outline = s->outline;
+    failed = ks_observe(&observing, &ret->have, err);
     ks_outline_free(s->outline); /* what it says is good for one look */
     s->outline = NULL;
     if (failed < 0)
