@@ -145,6 +145,9 @@ def test_server_that_does_not_answer(desired, host, kind):
     desired.want(pools={"p": SERVERS[kind]}, volumes=None)
     done = desired.apply(status=1)
     said = done.stdout + done.stderr
+    if "missing backend" in said:
+        assert host.conn.listAllStoragePools() == []
+        pytest.skip("this libvirt has no such pools")
     assert {"netfs": "mount", "iscsi": "iscsiadm"}[kind] in said, said
     assert host.conn.listAllStoragePools() == []
     host.exec("rmdir", "/tmp/ks-no-such-mount")
