@@ -287,11 +287,9 @@ static void import_pool(struct ks_importing *i, const struct ks_seen_pool *seen)
     note_left(i, "pools", &pool->o, seen->xml);
 }
 
-static void settle_dhcp(struct ks_importing *i, struct ks_network *network)
+/* Each goes by its name, which is the key then. */
+static void settle_dhcp(struct ks_dhcp *dhcp)
 {
-    struct ks_dhcp *dhcp = network->dhcp;
-
-    (void)i;
     for (size_t k = 0; dhcp && k < dhcp->hosts.n; k++) {
         struct ks_dhcp_host *host = (struct ks_dhcp_host *)dhcp->hosts.v[k];
         if (ks_streq(host->name, host->o.key))
@@ -313,7 +311,8 @@ static void import_network(struct ks_importing *i, const struct ks_seen_network 
         ks_unmark(&network->o, "mac");
         network->mac = NULL;
     }
-    settle_dhcp(i, network);
+    settle_dhcp(network->dhcp);
+    settle_dhcp(network->dhcp6);
     if (!seen->active) {
         network->state = KS_NETWORK_INACTIVE;
         ks_mark(&network->o, "state");

@@ -125,7 +125,7 @@ static const struct ks_field network_rows[] = {
     KS_ROW_STRINGS(struct ks_network, addresses, "addresses", NETWORK, .codec = &ks_ip_codec,
         .flags = KS_F_SET, .check = ks_check_cidr,
         .doc = "The host's addresses in it."),
-    KS_ROW_OBJECT(struct ks_network, dhcp, struct ks_dhcp, "dhcp", &dhcp_kind, LIVE, .xml = "ip/dhcp",
+    KS_ROW_OBJECT(struct ks_network, dhcp, struct ks_dhcp, "dhcp", &dhcp_kind, LIVE, .xml = "ip[@family!='ipv6']/dhcp",
         .doc = "Its DHCP server."),
     KS_ROW_OBJECT(struct ks_network, dhcp6, struct ks_dhcp, "dhcp6", &dhcp_kind, LIVE, .xml = "ip[@family='ipv6']/dhcp",
         .doc = "Its DHCPv6 server."),

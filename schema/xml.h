@@ -5,8 +5,8 @@
  * none of ours. Nothing here allocates but what makes nodes or takes an arena; running out of memory aborts.
  *
  * The path language is that of ks_field.xml (schema.h): ELEM[/ELEM...][/@ATTR], '.', a leading '/' for the document
- * element, and predicates [@ATTR='VALUE'], [SUB/@ATTR='VALUE'], [@ATTR=$key], one or more behind an ELEM. A path is
- * read where it stands, each time: that costs less than the walk it describes.
+ * element, and predicates [@ATTR='VALUE'], [@ATTR!='VALUE'], [SUB/@ATTR='VALUE'], [@ATTR=$key], one or more behind
+ * an ELEM. A path is read where it stands, each time: that costs less than the walk it describes.
  */
 #pragma once
 

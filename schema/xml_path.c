@@ -10,10 +10,11 @@ struct step {
     const char *rest;       /* behind the '/', or the end */
 };
 
-/* One [SUB/@ATTR=VALUE]. */
+/* One [SUB/@ATTR=VALUE], or != for any other value, or none. */
 struct predicate {
     const char *sub, *attr, *value; /* value NULL: $key without a key */
     size_t n_sub, n_attr, n_value;
+    bool differs;
 };
 
 /* ---- reading a path ----------------------------------------------------------------------------------------- */
@@ -33,8 +34,10 @@ static bool predicate_next(const char **at, const char *key, struct predicate *r
     if (ret->n_sub && ret->sub[ret->n_sub - 1] == '/')
         ret->n_sub--;
     ret->attr = ++p;
-    p += strcspn(p, "=]/[");
+    p += strcspn(p, "!=]/[");
     ret->n_attr = (size_t)(p - ret->attr);
+    ret->differs = *p == '!';
+    p += ret->differs;
     if (*p++ != '=')
         return false;
     if (*p == '\'') {
@@ -160,7 +163,7 @@ static bool predicate_holds(const xmlNode *node, const struct predicate *p)
         node = child_named(node, sub, n);
         sub += n + 1;
     }
-    return node && attr_equals(node, p);
+    return node && attr_equals(node, p) != p->differs;
 }
 
 static bool predicates_hold(const xmlNode *node, const struct step *step, const char *key)
@@ -299,6 +302,8 @@ static int demand(xmlNode *node, const struct step *step, const char *key, struc
         ks_auto(ks_freep) char *value = p.value ? strndup(p.value, p.n_value) : NULL;
         if (!value)
             return ks_fail(err, KS_E_BUG, KS_NOWHERE, "the path step '%s' needs a key", step->name);
+        if (p.differs)
+            continue; /* a new one has none, which is another */
         xmlNode *target = node;
         for (char *save = NULL, *name = strtok_r(sub, "/", &save); name; name = strtok_r(NULL, "/", &save))
             target = ks_xml_ensure_child(target, name);

@@ -95,6 +95,14 @@ def test_what_a_field_says_is_not_said_again_in_xml(host):
     assert guest["xml"].count("<model") == 1, guest["xml"]
 
 
+def test_a_network_of_ipv6_has_no_dhcp_of_ipv4(host):
+    """It was read as both; a host that went from one of them was asked for by the other."""
+    host.conn.networkDefineXML("<network><name>six</name><ip family='ipv6' address='fd00:66::1' prefix='64'><dhcp>"
+                               "<host name='south' ip='fd00:66::12'/></dhcp></ip></network>")
+    network = yaml.safe_load(host.kvmstate("import", "--host", "testhost").ok().stdout)["networks"]["six"]
+    assert "dhcp" not in network and network["dhcp6"]["hosts"]["south"] == {"ip": "fd00:66::12"}
+
+
 def test_a_pool_whose_path_no_manifest_can_say(host, tmp):
     host.conn.storagePoolDefineXML("<pool type='dir'><name>unfilled</name><target><path>@top@/images</path></target>"
                                    "</pool>")

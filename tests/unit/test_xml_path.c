@@ -35,6 +35,9 @@ static void finds_by_name_predicate_and_key(void **state)
         {"/a/b/@k", NULL, "x"},
         {"c[t/@name='spice']/t/@name", NULL, "spice"},
         {"a[@n='2'][b/@k='x']/@n", NULL, "2"},
+        {"a[@n!='1']/@n", NULL, "2"},
+        {"e[@n!='1']", NULL, ""}, /* one that has none has another */
+        {"a[@n!='1'][@n!='2']/@n", NULL, NULL},
         {"./a/@n", NULL, "1"},
         {"e", NULL, ""},
         {"a[@n='3']/@n", NULL, NULL}, /* another namespace */
@@ -77,6 +80,7 @@ static void makes_what_the_path_demands(void **state)
         text_of(d.arena, d.root),
         "<d>\n  <x>\n    <y k=\"7\">\n      <s t=\"v\"/>\n      <z a=\"7\"/>\n    </y>\n  </x>\n</d>");
     /* It is there now: nothing more is made. */
+    assert_non_null(ks_xml_ensure(d.root, "x/y[@k!='8']/z", NULL, NULL, &err));
     assert_non_null(ks_xml_ensure(d.root, "x/y[@k=$key][s/@t='v']/z", "7", "<z a='$key'/>", &err));
     assert_int_equal(ks_xml_set(d.root, "x/y[@k='7']/z/@a", NULL, NULL, "<&'>", &err), 0);
     assert_string_equal(ks_xml_get(d.arena, d.root, "x/y/z/@a", NULL), "<&'>");
@@ -144,9 +148,9 @@ static void walks_repeated_elements(void **state)
 static void knows_a_valid_path(void **state)
 {
     static const char *const good[] = {
-        "a", "a/b/@c", "@c", "./@c", ".", "/a[@b='c/d]']/e", "a[b/@c=$key]/@d", "a[@b='c'][@d='']"};
+        "a", "a/b/@c", "@c", "./@c", ".", "/a[@b='c/d]']/e", "a[b/@c=$key]/@d", "a[@b='c'][@d='']", "a[@b!='c']/d"};
     static const char *const bad[] = {"",       "a//b",       "a[@b]",    "a[b='c']", "a[@b='c'", "a/@",
-                                      "a/@b/c", "a[@b=$kex]", "a[@='b']", "a]",       "//a"};
+                                      "a/@b/c", "a[@b=$kex]", "a[@='b']", "a[@b!]",   "a]",       "//a"};
     (void)state;
     for (size_t i = 0; i < KS_COUNT(good); i++)
         if (!ks_xml_path_valid(good[i]))

@@ -167,7 +167,7 @@ def _devices(guest, root):
         yield change(["boot"], boot[::-1], "domain/os/boot", *(f"domain/devices/{d}" for d in ("disk", "interface", "hostdev")))
     elif boot is None and guest.get("nics"):
         key = next(iter(guest["nics"]))
-        yield change(["boot"], [f"nic:{key}"], "domain/os/boot", "domain/devices/interface", "domain/devices/disk")
+        yield change(["boot"], [f"nic:{key}"], "domain/os/boot", *(f"domain/devices/{d}" for d in ("interface", "disk", "hostdev", "redirdev")))
 
 
 def guest_changes(guest, xml):
