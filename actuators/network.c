@@ -5,6 +5,8 @@
  */
 #include "actuators/network.h"
 
+#include <net/if.h>
+
 #include "schema/xml.h"
 
 void ks_network_doc_done(struct ks_network_doc *d)
@@ -143,6 +145,29 @@ static int set_autostart(struct ks_acting *a, const struct ks_step *step, virNet
     return 0;
 }
 
+/* libvirt 11.3 deletes a bridge that it finds in the place of the one that it would make. */
+static int check_bridge_is_free(struct ks_acting *a, virNetworkPtr network, struct ks_error *err)
+{
+    ks_auto(ks_freep) char *text = virNetworkGetXMLDesc(network, VIR_NETWORK_XML_INACTIVE);
+    ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
+
+    if (!text)
+        return ks_fail_virt(err, "read the definition of the network");
+    if (!ks_virt_is_local(a->conn))
+        return 0;
+    if (ks_xml_parse(text, strlen(text), &doc, err) < 0)
+        return -1;
+    const xmlNode *root = xmlDocGetRootElement(doc), *forward = ks_xml_child(root, "forward");
+    const xmlNode *bridge = ks_xml_child(root, "bridge");
+    const char *mode = forward ? ks_xml_attr(forward, "mode") : NULL,
+               *name = bridge ? ks_xml_attr(bridge, "name") : NULL;
+    const bool makes = !mode || ks_streq(mode, "nat") || ks_streq(mode, "route") || ks_streq(mode, "open");
+
+    if (!makes || !name || if_nametoindex(name) == 0)
+        return 0;
+    return ks_fail(err, KS_E_BLOCKED, KS_NOWHERE, "its bridge cannot be made: there is a link %s already", name);
+}
+
 static int start(struct ks_acting *a, const struct ks_step *step, virNetworkPtr network, bool *ret_changed,
                  struct ks_error *err)
 {
@@ -152,6 +177,8 @@ static int start(struct ks_acting *a, const struct ks_step *step, virNetworkPtr 
     if (a->dry_run)
         return 0;
     ks_tell(a, step, "starting", -1);
+    if (check_bridge_is_free(a, network, err) < 0)
+        return -1;
     if (virNetworkCreate(network) < 0)
         return ks_fail_virt(err, "start network %s", step->name);
     if (virNetworkIsActive(network) != 1)
