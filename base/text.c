@@ -204,16 +204,13 @@ static int compare_numbers(const char **a, const char **b)
     while (**b == '0')
         ++*b;
 
-    size_t na = strspn(*a, "0123456789"), nb = strspn(*b, "0123456789");
+    /* The longer one is the larger one; of two that are as long, the first digit that differs says it. */
+    int order = 0;
 
-    if (na != nb)
-        return na < nb ? -1 : 1;
-
-    int order = memcmp(*a, *b, na);
-
-    *a += na;
-    *b += nb;
-    return order;
+    for (; digit(**a) && digit(**b); ++*a, ++*b)
+        if (!order)
+            order = **a - **b;
+    return digit(**a) ? 1 : digit(**b) ? -1 : order;
 }
 
 int ks_strcmp_natural(const char *a, const char *b)

@@ -544,6 +544,15 @@ static int ports_write(xmlNode *node, const struct ks_field *field, const struct
 
 const struct ks_codec ks_ports_codec = {.read = ports_read, .write = ports_write};
 
+/*
+ * What a machine has room for matters while it runs, and is not looked for else: libvirt makes the controllers that
+ * a definition needs.
+ */
+static bool runs(const xmlNode *domain)
+{
+    return ks_xml_attr(domain, "id");
+}
+
 /* All in one pass: a guest has as many ports as devices. */
 static void free_ports_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
 {
@@ -552,6 +561,8 @@ static void free_ports_read(struct ks_arena *arena, xmlNode *node, const struct 
     unsigned long bus;
 
     (void)arena;
+    if (!runs(node))
+        return;
     for (const xmlNode *d = first_device(node, NULL); d; d = ks_xml_next(d, NULL)) {
         const xmlNode *address = ks_xml_child(d, "address");
         if (address && ks_streq(ks_xml_attr(address, "type"), "pci") && read_part(address, "bus", &bus) &&
@@ -563,36 +574,22 @@ static void free_ports_read(struct ks_arena *arena, xmlNode *node, const struct 
     ks_xml_mark(obj, field);
 }
 
-static bool has_controller(const xmlNode *domain, const char *attr, const char *value)
+static void controller_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
 {
-    for (const xmlNode *c = first_device(domain, "controller"); c; c = ks_xml_next(c, "controller"))
-        if (ks_streq(ks_xml_attr(c, attr), value))
-            return true;
-    return false;
-}
+    static const struct {
+        const char *key, *attr, *value;
+    } sought[] = {{"pcie", "model", "pcie-root"}, {"scsi", "type", "scsi"}, {"channels", "type", "virtio-serial"}};
+    size_t i = 0;
 
-static void pcie_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
-{
     (void)arena;
-    *(bool *)ks_member(obj, field) = has_controller(node, "model", "pcie-root");
+    if (!runs(node))
+        return;
+    while (i + 1 < KS_COUNT(sought) && !ks_streq(sought[i].key, field->key))
+        i++;
+    for (const xmlNode *c = first_device(node, "controller"); c; c = ks_xml_next(c, "controller"))
+        *(bool *)ks_member(obj, field) |= ks_streq(ks_xml_attr(c, sought[i].attr), sought[i].value);
     ks_xml_mark(obj, field);
 }
 
-static void scsi_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
-{
-    (void)arena;
-    *(bool *)ks_member(obj, field) = has_controller(node, "type", "scsi");
-    ks_xml_mark(obj, field);
-}
-
-static void channels_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
-{
-    (void)arena;
-    *(bool *)ks_member(obj, field) = has_controller(node, "type", "virtio-serial");
-    ks_xml_mark(obj, field);
-}
-
-const struct ks_codec ks_channels_codec = {.read = channels_read};
 const struct ks_codec ks_free_ports_codec = {.read = free_ports_read};
-const struct ks_codec ks_pcie_codec = {.read = pcie_read};
-const struct ks_codec ks_scsi_codec = {.read = scsi_read};
+const struct ks_codec ks_controller_codec = {.read = controller_read};

@@ -181,6 +181,10 @@ static const char *show_entry(struct ks_arena *arena, const struct ks_obj *entry
 static const struct ks_obj *find_wanted(const struct ks_map *want, const struct ks_map *have,
                                         const struct ks_obj *entry)
 {
+    const struct ks_obj *same_key = ks_map_get(want, entry->key);
+
+    if (same_key)
+        return same_key;
     for (size_t i = 0; i < want->n; i++)
         if (match_in(want, have, want->v[i]) == entry)
             return want->v[i];

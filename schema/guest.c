@@ -292,9 +292,9 @@ static const struct ks_field rows[] = {
     KS_ROW_UINT(struct ks_guest, min_vcpus, "min-vcpus", .flags = KS_F_HIDDEN, .codec = &ks_min_vcpus_codec),
     KS_ROW_CPUSET(struct ks_guest, vcpu_cpus, "vcpu-cpus", .flags = KS_F_HIDDEN, .xml = "vcpu/@cpuset"),
     KS_ROW_UINT(struct ks_guest, free_ports, "free-ports", .flags = KS_F_HIDDEN, .codec = &ks_free_ports_codec),
-    KS_ROW_BOOL(struct ks_guest, pcie, "pcie", .flags = KS_F_HIDDEN, .codec = &ks_pcie_codec),
-    KS_ROW_BOOL(struct ks_guest, scsi, "scsi", .flags = KS_F_HIDDEN, .codec = &ks_scsi_codec),
-    KS_ROW_BOOL(struct ks_guest, channels, "channels", .flags = KS_F_HIDDEN, .codec = &ks_channels_codec),
+    KS_ROW_BOOL(struct ks_guest, pcie, "pcie", .flags = KS_F_HIDDEN, .codec = &ks_controller_codec),
+    KS_ROW_BOOL(struct ks_guest, scsi, "scsi", .flags = KS_F_HIDDEN, .codec = &ks_controller_codec),
+    KS_ROW_BOOL(struct ks_guest, channels, "channels", .flags = KS_F_HIDDEN, .codec = &ks_controller_codec),
 };
 /* clang-format on */
 

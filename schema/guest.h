@@ -28,8 +28,7 @@ extern const struct ks_codec ks_disk_source_codec, ks_disk_source_facts_codec, k
 extern const struct ks_codec ks_nic_source_codec, ks_nic_source_facts_codec, ks_nic_vlan_codec;
 /* codec_device.c */
 extern const struct ks_codec ks_pci_codec, ks_serial_codec, ks_tpm_codec, ks_watchdog_codec, ks_video_codec,
-    ks_listen_codec, ks_port_codec, ks_virtiofs_codec, ks_ports_codec, ks_free_ports_codec, ks_pcie_codec,
-    ks_scsi_codec, ks_channels_codec;
+    ks_listen_codec, ks_port_codec, ks_virtiofs_codec, ks_ports_codec, ks_free_ports_codec, ks_controller_codec;
 /* codec_xml.c: fragments */
 extern const struct ks_codec ks_fragments_codec;
 const char *ks_check_fragments(struct ks_arena *arena, const char **text);

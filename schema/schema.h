@@ -11,6 +11,7 @@
 #pragma once
 
 #include <libxml/tree.h>
+#include <stdatomic.h>
 
 #include "base/base.h"
 #include "schema/node.h"
@@ -70,7 +71,7 @@ static inline bool ks_null_i(const struct ks_obj *o, unsigned i)
 {
     return o->null >> i & 1;
 }
-/* By YAML key; slower, for planners that name a field once. Aborts on a key that the kind does not have. */
+/* By YAML key. Aborts on a key that the kind does not have. */
 unsigned ks_row(const struct ks_kind *kind, const char *key);
 bool ks_has(const struct ks_obj *o, const char *key);         /* stated, and not null */
 bool ks_stated(const struct ks_obj *o, const char *key);      /* stated, null or not */
@@ -225,6 +226,42 @@ struct ks_kind {
     /* Checks between fields of one object, after loading. */
     void (*validate)(const struct ks_obj *obj, struct ks_findings *f);
 };
+
+/*
+ * Planners and checks ask by key, many times for each guest: where the key is written out, its row is looked up
+ * once for each such place in the code. Another kind that comes by there is looked up anew, and any thread may.
+ */
+static inline unsigned ks_row_cached_(const struct ks_kind *kind, const char *key, _Atomic(uintptr_t) *place)
+{
+    const uintptr_t at = atomic_load_explicit(place, memory_order_relaxed) - (uintptr_t)kind->fields;
+    unsigned i;
+
+    if (at < kind->n_fields * sizeof *kind->fields)
+        return (unsigned)(at / sizeof *kind->fields);
+    i = ks_row(kind, key);
+    atomic_store_explicit(place, (uintptr_t)&kind->fields[i], memory_order_relaxed);
+    return i;
+}
+static inline bool ks_has_cached_(const struct ks_obj *o, const char *key, _Atomic(uintptr_t) *place)
+{
+    const unsigned i = o ? ks_row_cached_(o->kind, key, place) : 0;
+
+    return o && ks_stated_i(o, i) && !ks_null_i(o, i);
+}
+static inline bool ks_stated_cached_(const struct ks_obj *o, const char *key, _Atomic(uintptr_t) *place)
+{
+    return o && ks_stated_i(o, ks_row_cached_(o->kind, key, place));
+}
+#define KS_BY_KEY_(fn, o, key, place) \
+    (__builtin_constant_p(key) ? __extension__({ \
+        static _Atomic(uintptr_t) place; \
+        fn##_cached_((o), (key), &place); \
+    }) \
+                               : fn((o), (key)))
+#define KS_BY_KEY_AT_(fn, o, key, n) KS_BY_KEY_(fn, o, key, ks_row_at_##n##_)
+#define KS_BY_KEY_N_(fn, o, key, n) KS_BY_KEY_AT_(fn, o, key, n)
+#define ks_has(o, key) KS_BY_KEY_N_(ks_has, o, key, __COUNTER__)
+#define ks_stated(o, key) KS_BY_KEY_N_(ks_stated, o, key, __COUNTER__)
 
 /* Rows: KS_ROW_UINT(struct ks_disk, queues, "queues", .xml = ..., ...); the type of the member is checked. */
 #define KS_OFFSET_(s, m, ctype) (offsetof(s, m) + 0 * sizeof(char[_Generic(((s *)0)->m, ctype : 1)]))

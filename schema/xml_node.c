@@ -50,8 +50,8 @@ const char *ks_xml_attr(const xmlNode *node, const char *name)
     if (ks_xml_lacks(node, name, true))
         return NULL;
     for (const xmlAttr *a = node->properties; a; a = a->next)
-        if (!a->ns && ks_xml_same_name(a->name, name)) /* one text: there is no entity left without a DTD */
-            return a->children && a->children->content ? (const char *)a->children->content : "";
+        if (!a->ns && ks_xml_same_name(a->name, name))
+            return ks_xml_attr_value(a);
     return NULL;
 }
 

@@ -146,7 +146,7 @@ static bool attr_equals(const xmlNode *node, const struct predicate *p)
     for (const xmlAttr *a = node->properties; a; a = a->next) {
         if (a->ns || !ks_xml_is_named(a->name, p->attr, p->n_attr))
             continue;
-        const char *value = a->children && a->children->content ? (const char *)a->children->content : "";
+        const char *value = ks_xml_attr_value(a);
         return strncmp(value, p->value, p->n_value) == 0 && value[p->n_value] == '\0';
     }
     return false;
@@ -219,7 +219,8 @@ static bool find(xmlNode *node, const char *path, const char *key, bool need_att
                 return true;
         return false;
     }
-    path += strspn(path, "./");
+    while (*path == '.' || *path == '/')
+        path++;
     ret->attr = *path == '@' ? path + 1 : NULL;
     ret->value = ret->attr ? ks_xml_attr(node, ret->attr) : NULL;
     ret->node = node;

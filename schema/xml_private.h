@@ -37,6 +37,18 @@ static inline bool ks_xml_lacks(const xmlNode *node, const char *path, bool attr
     return hints && !(hints & ks_xml_hint(path, attr));
 }
 
+/*
+ * An attribute's value. In a tree that is only read it lies in ->psvi, and there is no node for its text: half of
+ * such a tree would be nodes of attributes' texts. In libxml2's own it is one text: without a DTD there is no
+ * entity left.
+ */
+static inline const char *ks_xml_attr_value(const xmlAttr *attr)
+{
+    if (attr->psvi)
+        return attr->psvi;
+    return attr->children && attr->children->content ? (const char *)attr->children->content : "";
+}
+
 /* Names are short, and mostly differ in their first letters: no call is worth its while. */
 static inline bool ks_xml_same_name(const xmlChar *name, const char *want)
 {

@@ -15,19 +15,33 @@ enum {
     ATTRS_MAX = 64,       /* each is compared with those before it */
 };
 
-/* What a byte may stand in, as itself. Beyond ASCII nothing may: whether it is UTF-8 is for libxml2 to say. */
-enum { FIRST = 1, NAME = 2, VALUE = 4, TEXT = 8, BLANK = 16 };
+/* What a byte may stand in, as itself; PLAIN: in a value, whatever quotes it. Beyond ASCII nothing may: whether it
+ * is UTF-8 is for libxml2 to say. */
+enum { FIRST = 1, NAME = 2, VALUE = 4, TEXT = 8, BLANK = 16, PLAIN = 32 };
+#define ANYWHERE (VALUE | PLAIN | TEXT)
 static const uint8_t classes[256] = {
-    ['\t'] = TEXT | BLANK,         ['\n'] = TEXT | BLANK,
-    [' '] = VALUE | TEXT | BLANK,  ['!' ... '%'] = VALUE | TEXT,
-    ['\'' ... ','] = VALUE | TEXT, ['-' ... '.'] = NAME | VALUE | TEXT,
-    ['/'] = VALUE | TEXT,          ['0' ... '9'] = NAME | VALUE | TEXT,
-    [':' ... ';'] = VALUE | TEXT,  ['='] = VALUE | TEXT,
-    ['>' ... '@'] = VALUE | TEXT,  ['A' ... 'Z'] = FIRST | NAME | VALUE | TEXT,
-    ['[' ... '\\'] = VALUE | TEXT, [']'] = VALUE, /* "]]>" may not stand in a text */
-    ['^'] = VALUE | TEXT,          ['_'] = FIRST | NAME | VALUE | TEXT,
-    ['`'] = VALUE | TEXT,          ['a' ... 'z'] = FIRST | NAME | VALUE | TEXT,
-    ['{' ... '~'] = VALUE | TEXT,
+    ['\t'] = TEXT | BLANK,
+    ['\n'] = TEXT | BLANK,
+    [' '] = ANYWHERE | BLANK,
+    ['!'] = ANYWHERE,
+    ['"'] = VALUE | TEXT,
+    ['#' ... '%'] = ANYWHERE,
+    ['\''] = VALUE | TEXT,
+    ['(' ... ','] = ANYWHERE,
+    ['-' ... '.'] = NAME | ANYWHERE,
+    ['/'] = ANYWHERE,
+    ['0' ... '9'] = NAME | ANYWHERE,
+    [':' ... ';'] = ANYWHERE,
+    ['='] = ANYWHERE,
+    ['>' ... '@'] = ANYWHERE,
+    ['A' ... 'Z'] = FIRST | NAME | ANYWHERE,
+    ['[' ... '\\'] = ANYWHERE,
+    [']'] = VALUE | PLAIN, /* "]]>" may not stand in a text */
+    ['^'] = ANYWHERE,
+    ['_'] = FIRST | NAME | ANYWHERE,
+    ['`'] = ANYWHERE,
+    ['a' ... 'z'] = FIRST | NAME | ANYWHERE,
+    ['{' ... '~'] = ANYWHERE,
 };
 
 struct quick {
@@ -77,9 +91,10 @@ static char entity(struct quick *q)
 /* Moves to `end` and makes what is before it a text; false when there is something else. */
 static bool take(struct quick *q, char end, uint8_t class)
 {
+    const uint8_t plain = class == VALUE ? PLAIN : class;
     char *to;
 
-    while (is(*q->at, class) && *q->at != end)
+    while (is(*q->at, plain)) /* most of it; '<', which ends a text, is none */
         q->at++;
     for (to = q->at; *q->at != end; to++) {
         if (is(*q->at, class))
@@ -126,31 +141,24 @@ static bool has_attr(const xmlNode *node, const char *name)
     return false;
 }
 
-/* An attribute and its value lie side by side. */
 static bool add_attr(struct quick *q, xmlNode *node, xmlAttr **last, const char *name, char *value)
 {
-    struct {
-        xmlAttr attr;
-        xmlNode text;
-    } * made;
+    xmlAttr *attr;
 
     if (strcmp(name, "xmlns") == 0 || has_attr(node, name))
         return false;
-    made = ks_arena_alloc(q->arena, sizeof *made);
-    made->attr.type = XML_ATTRIBUTE_NODE;
-    made->attr.name = (const xmlChar *)name;
-    made->attr.parent = node;
-    made->attr.prev = *last;
+    attr = ks_new(q->arena, xmlAttr);
+    attr->type = XML_ATTRIBUTE_NODE;
+    attr->name = (const xmlChar *)name;
+    attr->parent = node;
+    attr->prev = *last;
+    attr->psvi = value;
     if (*last)
-        (*last)->next = &made->attr;
+        (*last)->next = attr;
     else
-        node->properties = &made->attr;
-    *last = &made->attr;
+        node->properties = attr;
+    *last = attr;
     ks_xml_hint_add(node, name, true);
-    if (!*value)
-        return true;
-    made->attr.children = made->attr.last = make_text(&made->text, value);
-    made->text.parent = (xmlNode *)&made->attr;
     return true;
 }
 

@@ -123,11 +123,7 @@ static void add_attr(struct ks_xml_scratch *s, xmlNode *node, xmlAttr **end, con
         node->properties = attr;
     *end = attr;
     ks_xml_hint_add(node, (const char *)attr->name, true);
-    if (five[4] > five[3]) {
-        attr->children = attr->last =
-            make_text(s, XML_TEXT_NODE, (const char *)five[3], (size_t)(five[4] - five[3]));
-        attr->children->parent = (xmlNode *)attr;
-    }
+    attr->psvi = ks_strndup(s->arena, (const char *)five[3], (size_t)(five[4] - five[3]));
 }
 
 static void on_start(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_ns,

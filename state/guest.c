@@ -296,16 +296,16 @@ static void keep_needed(const struct ks_outline *outline, struct reading *all)
 {
     if (all->o->ledger)
         ks_ledger_list(all->o->ledger, KS_LENT_PREFIX, all->o->arena, &all->lent);
-    all->listed = ks_new_n(all->o->arena, struct ks_listed_guest *, outline->n + 1);
-    for (size_t i = 0; i < outline->n; i++)
-        if (is_needed(all->o, outline->guests[i].name) || is_owed(all, outline->guests[i].name))
-            all->listed[all->n++] = &outline->guests[i];
+    all->listed = ks_new_n(all->o->arena, struct ks_listed_guest *, outline->guests.n + 1);
+    for (size_t i = 0; i < outline->guests.n; i++)
+        if (is_needed(all->o, outline->guests.v[i].name) || is_owed(all, outline->guests.v[i].name))
+            all->listed[all->n++] = &outline->guests.v[i];
 }
 
 static bool is_listed(const struct ks_outline *outline, const char *lent)
 {
-    for (size_t i = 0; i < outline->n; i++)
-        if (is_lent_by(lent, outline->guests[i].name))
+    for (size_t i = 0; i < outline->guests.n; i++)
+        if (is_lent_by(lent, outline->guests.v[i].name))
             return true;
     return false;
 }

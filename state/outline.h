@@ -16,8 +16,7 @@ struct ks_listed_guest {
 struct ks_outline {
     struct ks_arena *arena;
     unsigned long libvirt_version, qemu_version; /* as in struct ks_observed */
-    size_t n;
-    struct ks_listed_guest *guests; /* sorted by name */
+    KS_VEC(struct ks_listed_guest) guests;       /* sorted by name */
     bool any_runs;
     struct ks_error failed; /* why guests could not be listed */
 };

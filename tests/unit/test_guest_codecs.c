@@ -5,7 +5,7 @@
 #include "planners/planners.h"
 
 static const char plain[] =
-    "<domain type='qemu'><name>g1</name><memory unit='KiB'>1048576</memory>"
+    "<domain type='qemu' id='1'><name>g1</name><memory unit='KiB'>1048576</memory>"
     "<currentMemory unit='KiB'>524288</currentMemory><vcpu current='2'>4</vcpu>"
     "<os><type machine='pc-q35-7.2'>hvm</type><boot dev='network'/><boot dev='hd'/></os>"
     "<devices>"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Schemas are read by many threads at once, as an embedded libvirt does with guests that are defined together. Without
- * ks_xml_share_validation(), 8 of 400 runs failed on two cores.
+ * Schemas are read by many threads at once, as an embedded libvirt does with guests that are defined together.
+ * Without ks_xml_share_validation(), 8 of 400 runs failed on two cores.
  */
 #include <pthread.h>
 #include <setjmp.h>

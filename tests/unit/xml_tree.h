@@ -2,7 +2,7 @@
 /* Whether libxml2's own tree and one that is only read are the same, as far as any reader sees. */
 #pragma once
 
-#include "schema/xml.h"
+#include "schema/xml_private.h"
 
 /* An '&' in a URI libxml2 gives as it is or as "&#38;", by its options: nobody looks for such a namespace. */
 static inline const char *t_ns_of(const xmlNs *ns)
@@ -12,11 +12,6 @@ static inline const char *t_ns_of(const xmlNs *ns)
     return strchr(uri, '&') ? "&" : uri;
 }
 
-static inline const char *t_value_of(const xmlAttr *attr)
-{
-    return attr->children ? (const char *)attr->children->content : "";
-}
-
 static inline bool t_same_attrs(const xmlNode *a, const xmlNode *b)
 {
     const xmlAttr *x = a->properties, *y = b->properties;
@@ -24,7 +19,7 @@ static inline bool t_same_attrs(const xmlNode *a, const xmlNode *b)
     for (; x && y; x = x->next, y = y->next) {
         const char *name = (const char *)x->name;
         if (!ks_streq(name, (const char *)y->name) || !ks_streq(t_ns_of(x->ns), t_ns_of(y->ns)) ||
-            !ks_streq(t_value_of(x), t_value_of(y)) || y->parent != b)
+            !ks_streq(ks_xml_attr_value(x), ks_xml_attr_value(y)) || y->parent != b)
             return false;
         if (!x->ns && !ks_streq(ks_xml_attr(a, name), ks_xml_attr(b, name)))
             return false;
