@@ -87,12 +87,12 @@ unsigned ks_row(const struct ks_kind *kind, const char *key)
     abort();
 }
 
-bool (ks_stated)(const struct ks_obj *o, const char *key)
+bool(ks_stated)(const struct ks_obj *o, const char *key)
 {
     return o && ks_stated_i(o, ks_row(o->kind, key));
 }
 
-bool (ks_has)(const struct ks_obj *o, const char *key)
+bool(ks_has)(const struct ks_obj *o, const char *key)
 {
     if (!o)
         return false;

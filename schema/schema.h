@@ -187,7 +187,8 @@ struct ks_field {
     /*
      * Where it lives in the XML, relative to the element of the object; a leading '/' starts at the document
      * element. ELEM[/ELEM...][/@ATTR]; an ELEM may carry [@ATTR='VALUE'], [@ATTR!='VALUE'], [SUB/@ATTR='VALUE'] or
-     * [@ATTR=$key], and `.` is the element itself ("./@name" or "@name"). Without @ATTR: the element's text, or its presence.
+     * [@ATTR=$key], and `.` is the element itself ("./@name" or "@name"). Without @ATTR: the element's text, or its
+     * presence.
      */
     const char *xml;
     /*

@@ -13,7 +13,7 @@
 #include "schema/mark.h"
 #include "schema/xml.h"
 
-enum { READERS = 8 };
+enum { READERS = 12 }; /* more than libvirtd works on at once for a client (5): its next ones are in line */
 
 struct reading {
     struct ks_observing *o;
