@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "schema/mark.h"
 
+#include "schema/xml.h"
+
 static xmlNode *child(xmlNode *node, const char *name)
 {
     for (xmlNode *c = node->children; c; c = c->next)
@@ -21,12 +23,10 @@ static xmlNode *find_mark(xmlNode *domain)
 
 void ks_guest_mark_read(xmlNode *domain, struct ks_guest_mark *ret)
 {
-    xmlNode *mark = find_mark(domain);
-    xmlChar *protect = mark ? xmlGetNoNsProp(mark, BAD_CAST "protect") : NULL;
+    const xmlNode *mark = find_mark(domain);
 
     ret->owned = mark != NULL;
-    ret->protect = protect && strcmp((const char *)protect, "yes") == 0;
-    xmlFree(protect);
+    ret->protect = mark && ks_streq(ks_xml_attr(mark, "protect"), "yes");
 }
 
 int ks_guest_mark_write(xmlNode *domain, const struct ks_guest_mark *mark, struct ks_error *err)

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 
+#include "schema/mark.h"
 #include "schema/xml_private.h"
 #include "xml_tree.h"
 
@@ -185,11 +186,32 @@ static void long_text(void **state)
     ks_xml_scratch_free(scratch);
 }
 
+/* The mark stands under a namespace: it is read from either tree, and so is what it says. */
+static void mark(void **state)
+{
+    static const char text[] =
+        "<domain><metadata><k:guest xmlns:k='" KS_MARK_NAMESPACE "' protect='yes'/></metadata></domain>";
+    ks_auto(ks_error_done) struct ks_error err = {0};
+    ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
+    struct ks_xml_scratch *scratch = ks_xml_scratch_new();
+    struct ks_guest_mark found[2];
+
+    (void)state;
+    assert_int_equal(ks_xml_parse(text, strlen(text), &doc, &err), 0);
+    ks_guest_mark_read(xmlDocGetRootElement(doc), &found[0]);
+    ks_guest_mark_read(ks_xml_scratch_parse(scratch, text, strlen(text), &err), &found[1]);
+    for (size_t i = 0; i < KS_COUNT(found); i++) {
+        assert_true(found[i].owned);
+        assert_true(found[i].protect);
+    }
+    ks_xml_scratch_free(scratch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(corpus), cmocka_unit_test(corners),   cmocka_unit_test(quick),
-        cmocka_unit_test(bomb),   cmocka_unit_test(long_text),
+        cmocka_unit_test(bomb),   cmocka_unit_test(long_text), cmocka_unit_test(mark),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
