@@ -132,6 +132,7 @@ int ks_session_prepare(struct ks_session *s, bool writes, const struct ks_plan_o
 {
     const uint64_t start_ms = now_ms();
 
+    s->reads_ahead = !writes && !ks_session_is_embedded(s);
     ks_session_connect_start(s, writes);
     if (ks_session_source(s, err) < 0)
         return -1;

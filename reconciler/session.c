@@ -232,8 +232,9 @@ static void *connect_thread(void *data)
      * What fails here is asked again, and reported, by who needs it. Who writes looks as late as can be: libvirt
      * may still be at what a killed run asked of it.
      */
-    if (ks_connect(s->connect, false, &s->conn, &s->connect_error) == 0 && !s->writes)
-        (void)ks_outline_read(s->conn, &s->outline, &ignored);
+    if (ks_connect(s->connect, false, &s->conn, &s->connect_error) == 0 && !s->writes &&
+        ks_outline_read(s->conn, &s->outline, &ignored) == 0 && s->reads_ahead)
+        ks_readers_ahead(s->outline);
     ks_error_done(&ignored);
     return NULL;
 }

@@ -40,6 +40,7 @@ struct ks_session {
     bool connect_started;
     struct ks_error connect_error;
     bool writes;
+    bool reads_ahead;           /* guests are read while the manifest is loaded */
     struct ks_outline *outline; /* read behind the connection, for the first observation; or NULL */
     struct ks_event_loop *loop;
 };

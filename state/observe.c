@@ -282,14 +282,25 @@ static bool edits_pools(struct ks_observing *o, const struct ks_observed *ret)
     return changes.n > 0;
 }
 
+/* Once more, of a new outline: who reads a guest frees its handle. */
 static void read_all_guests(struct ks_observing *o, struct ks_observed *ret)
 {
+    ks_auto(ks_outline_freep) struct ks_outline *again = NULL;
+    ks_auto(ks_error_done) struct ks_error failed = {0};
+
     for (size_t i = 0; i < ret->unknown.n; i++)
         if (ks_starts(ret->unknown.v[i], "guests: "))
             return;
     o->all_guests = true;
     ret->guests.n = 0;
+    if (ks_outline_read(o->conn, &again, &failed) < 0) {
+        *ks_vec_add(o->arena, &ret->unknown) =
+            ks_sprintf(o->arena, "%s: %s", kinds[0].name, ks_error_text(o->arena, &failed));
+        return;
+    }
+    o->outline = again;
     observe_kind(o, 0, ret);
+    o->outline = NULL;
     ks_observed_sort(ret);
 }
 

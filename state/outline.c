@@ -159,6 +159,7 @@ void ks_outline_free(struct ks_outline *o)
 {
     if (!o)
         return;
+    ks_readers_free(o->readers);
     free_handles(o);
     ks_error_done(&o->failed);
     ks_arena_free(o->arena);

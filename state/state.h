@@ -19,6 +19,11 @@ struct ks_ledger;
 struct ks_outline;
 int ks_outline_read(virConnectPtr conn, struct ks_outline **ret, struct ks_error *err);
 void ks_outline_free(struct ks_outline *o); /* NULL is fine */
+/*
+ * Has guests read while it is not known yet which of them the manifest names: what is read for nothing is bounded
+ * by how long that takes. Not for an embedded libvirt, which works in our own threads.
+ */
+void ks_readers_ahead(struct ks_outline *o);
 static inline void ks_outline_freep(struct ks_outline **o)
 {
     ks_outline_free(*o);
@@ -36,7 +41,6 @@ struct ks_observing {
     bool all_guests;                /* set by ks_observe(): every guest may hold a device that the manifest names */
     bool everything;                /* read what nobody names, too: holders of devices, import */
     bool keep_xml;                  /* of guests (in ks_guest.xml), networks and pools: import */
-    unsigned threads;               /* readers on the one connection; 0: 8 */
 };
 
 /* Everything; a kind that cannot be read is listed in ->unknown. -1 only when nothing can be observed at all. */

@@ -88,6 +88,17 @@ def test_guests_on_it_stand_in_the_way(desired, host, tmp, pool):
     desired.settled()
 
 
+def test_a_guest_that_was_read_is_known_still(desired, host, tmp, pool):
+    """All guests are looked at where a pool is edited, those that the manifest names for the second time."""
+    guests = {"mine": {"memory": "32MiB", "state": "stopped"}}
+    desired.want(pools={"p": pool}, guests=guests).apply()
+    desired.want(pools={"p": {**pool, "path": str(tmp / "two")}}, guests=guests)
+    assert list(desired.plan().steps) == ["pool/p"]
+    desired.apply()
+    assert paths(host) == (str(tmp / "two"),) * 2
+    desired.settled()
+
+
 def test_one_that_cannot_start_anew_is_as_it_was(desired, host, tmp, pool):
     desired.want(pools={"p": pool}).apply()
     desired.want(pools={"p": {**pool, "path": "/proc/none"}})

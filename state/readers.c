@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All guests, shared out over several threads on the one connection: the daemon formats XML in parallel, and a
+ * round trip costs more than the parse. They may begin before the manifest is read, for libvirt has nothing else to
+ * do then, and hosts mostly have the guests that their manifest names; once it is known who is wanted, the rest is
+ * left.
+ */
+#include <libxml/parser.h>
+#include <pthread.h>
+
+#include "schema/xml.h"
+#include "state/guest.h"
+
+enum { READERS = 12 }; /* more than libvirtd works on at once for a client (5): its next ones are in line */
+
+/* How far a guest has come. */
+enum stage { LISTED, FETCHED, SETTLED };
+
+struct reader {
+    struct ks_readers *all;
+    struct ks_arena *arena;
+    pthread_t thread;
+    bool started;
+};
+
+struct ks_readers {
+    struct ks_outline *outline;
+    struct ks_arena *arena;
+    size_t n; /* of each of these, in the outline's order */
+    struct ks_seen_guest *guests;
+    struct ks_guest_fetched *fetched;
+    enum stage *stages;
+    bool *wanted;
+    unsigned n_readers;
+    struct reader readers[READERS];
+    pthread_mutex_t lock; /* of what follows, and of the stages */
+    pthread_cond_t told;
+    bool known;                  /* who is wanted, and what to settle them with */
+    size_t next, next_unsettled; /* the latter among the first n_ahead, which were taken before */
+    size_t n_ahead;
+    struct ks_guest_settling with;
+};
+
+/* The next one to fetch. */
+static bool take_next(struct ks_readers *all, size_t *ret)
+{
+    while (all->known && all->next < all->n && !all->wanted[all->next])
+        all->next++;
+    if (all->next == all->n)
+        return false;
+    *ret = all->next++;
+    return true;
+}
+
+/* The next that was fetched ahead; who is still at one settles it himself. */
+static bool take_unsettled(struct ks_readers *all, size_t *ret)
+{
+    for (; all->next_unsettled < all->n_ahead; all->next_unsettled++)
+        if (all->wanted[all->next_unsettled] && all->stages[all->next_unsettled] == FETCHED) {
+            *ret = all->next_unsettled++;
+            return true;
+        }
+    return false;
+}
+
+/* Waits where it is not known yet who is wanted. false: there is nothing left to do. */
+static bool take(struct ks_readers *all, size_t *ret)
+{
+    bool found;
+
+    (void)pthread_mutex_lock(&all->lock);
+    while (!(found = take_next(all, ret)) && !all->known)
+        (void)pthread_cond_wait(&all->told, &all->lock);
+    if (!found)
+        found = take_unsettled(all, ret);
+    (void)pthread_mutex_unlock(&all->lock);
+    return found;
+}
+
+static bool is_to_settle(struct ks_readers *all, size_t i)
+{
+    bool known;
+
+    (void)pthread_mutex_lock(&all->lock);
+    all->stages[i] = FETCHED;
+    known = all->known && all->wanted[i];
+    if (known)
+        all->stages[i] = SETTLED;
+    (void)pthread_mutex_unlock(&all->lock);
+    return known;
+}
+
+static void *read_on(void *data)
+{
+    struct reader *r = data;
+    struct ks_readers *all = r->all;
+    struct ks_xml_scratch *xml = ks_xml_scratch_new();
+    size_t i;
+
+    while (take(all, &i)) {
+        struct ks_listed_guest *listed = &all->outline->guests.v[i];
+        if (all->stages[i] == LISTED)
+            ks_guest_fetch(r->arena, xml, listed, &all->guests[i], &all->fetched[i]);
+        if (is_to_settle(all, i))
+            ks_guest_settle(&all->with, r->arena, listed, &all->guests[i], &all->fetched[i]);
+    }
+    ks_xml_scratch_free(xml);
+    return NULL;
+}
+
+static struct ks_readers *make(struct ks_outline *outline)
+{
+    struct ks_arena *arena = outline->arena;
+    struct ks_readers *all = ks_new(arena, struct ks_readers);
+
+    all->outline = outline;
+    all->n = outline->guests.n;
+    all->guests = ks_new_n(arena, struct ks_seen_guest, all->n + 1);
+    all->fetched = ks_new_n(arena, struct ks_guest_fetched, all->n + 1);
+    all->stages = ks_new_n(arena, enum stage, all->n + 1);
+    all->wanted = ks_new_n(arena, bool, all->n + 1);
+    (void)pthread_mutex_init(&all->lock, NULL);
+    (void)pthread_cond_init(&all->told, NULL);
+    xmlInitParser();
+    return all;
+}
+
+/* A thread costs as much as a read: one for every four guests is plenty. The first reader is the caller. */
+static void start(struct ks_readers *all, size_t n_guests)
+{
+    all->n_readers = n_guests / 4 + 1 < READERS ? (unsigned)(n_guests / 4 + 1) : READERS;
+    for (unsigned i = 0; i < all->n_readers; i++) {
+        struct reader *r = &all->readers[i];
+        r->all = all;
+        r->arena = ks_arena_new();
+        /* Where no thread is to be had, fewer read more. */
+        r->started = i > 0 && pthread_create(&r->thread, NULL, read_on, r) == 0;
+    }
+}
+
+void ks_readers_ahead(struct ks_outline *outline)
+{
+    if (outline->failed.code != KS_E_NONE || outline->readers || outline->guests.n < 4)
+        return;
+    outline->readers = make(outline);
+    start(outline->readers, outline->guests.n);
+}
+
+/* Says who is wanted (NULL: nobody), and sees the readers to their end. What they read goes to the arena. */
+static void finish(struct ks_readers *all, const bool *wanted, struct ks_arena *arena)
+{
+    (void)pthread_mutex_lock(&all->lock);
+    for (size_t i = 0; wanted && i < all->n; i++)
+        all->wanted[i] = wanted[i];
+    all->known = true;
+    all->n_ahead = all->next;
+    (void)pthread_cond_broadcast(&all->told);
+    (void)pthread_mutex_unlock(&all->lock);
+    (void)read_on(&all->readers[0]);
+    for (unsigned i = 0; i < all->n_readers; i++) {
+        if (all->readers[i].started)
+            (void)pthread_join(all->readers[i].thread, NULL);
+        if (arena)
+            ks_arena_join(arena, all->readers[i].arena);
+        else
+            ks_arena_free(all->readers[i].arena);
+    }
+    for (size_t i = 0; i < all->n; i++)
+        ks_guest_fetched_done(&all->fetched[i]); /* of those that nobody wanted */
+    (void)pthread_cond_destroy(&all->told);
+    (void)pthread_mutex_destroy(&all->lock);
+}
+
+void ks_readers_free(struct ks_readers *all)
+{
+    if (!all)
+        return;
+    finish(all, NULL, NULL);
+}
+
+void ks_readers_read(struct ks_outline *outline, const struct ks_guest_settling *with, const bool *wanted,
+                     struct ks_observed *ret)
+{
+    struct ks_readers *all = outline->readers ? outline->readers : make(outline);
+    size_t n = 0;
+
+    for (size_t i = 0; i < all->n; i++)
+        n += wanted[i];
+    if (!outline->readers)
+        start(all, n);
+    outline->readers = NULL;
+    all->with = *with;
+    finish(all, wanted, with->o->arena);
+    ret->guests.v = ks_new_n(with->o->arena, struct ks_seen_guest, n + 1);
+    ret->guests.n = ret->guests.cap = n;
+    n = 0;
+    for (size_t i = 0; i < all->n; i++)
+        if (wanted[i])
+            ret->guests.v[n++] = all->guests[i];
+}
