@@ -158,7 +158,7 @@ static void add_map(struct ks_importing *i, struct ks_text *out, const struct ks
         const struct ks_obj *obj = map->v[k];
         const char *path = ks_sprintf(i->arena, "%s.%s", field->key, obj->key);
         struct ks_text one = {.arena = i->arena};
-        ks_print_entry(&one, obj, 2, ks_streq(field->key, "guests") || ks_streq(field->key, "volumes"));
+        ks_print_entry(&one, field, obj, 2, ks_streq(field->key, "guests") || ks_streq(field->key, "volumes"));
         ks_text_add(out, ks_text_str(&one));
         add_notes(i, out, path, 4);
     }

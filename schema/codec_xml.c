@@ -214,23 +214,6 @@ static bool same_identity(struct ks_arena *arena, const struct repeatable *r, xm
     return any || is_subset(arena, want, have);
 }
 
-xmlNode *ks_xml_counterpart(struct ks_arena *arena, xmlNode *want, xmlNode *parent)
-{
-    const struct repeatable *r = repeatable_of(want, parent);
-
-    for (xmlNode *h = next_named(parent->children, want); h; h = next_named(h->next, want))
-        if (!r || same_identity(arena, r, want, h))
-            return h;
-    return NULL;
-}
-
-const char *const *ks_xml_identity(const xmlNode *node, const xmlNode *parent)
-{
-    const struct repeatable *r = repeatable_of(node, parent);
-
-    return r ? r->id : NULL;
-}
-
 /* Another type or model of a thing is another thing: what was said of the old one does not hold for it. */
 static bool is_another(const xmlNode *want, const xmlNode *have)
 {
@@ -244,6 +227,37 @@ static bool is_another(const xmlNode *want, const xmlNode *have)
     return false;
 }
 
+/* Another sort of thing under a name that the fragment does not say: not the one that it means. */
+static bool is_somebody_elses(struct ks_arena *arena, const struct repeatable *r, xmlNode *want, xmlNode *have)
+{
+    return is_another(want, have) && r->id[0] && !ks_xml_get(arena, want, r->id[0], NULL) &&
+           ks_xml_get(arena, have, r->id[0], NULL);
+}
+
+/* Of several that the identity fits, the one that says all of it already, before one of the same sort. */
+xmlNode *ks_xml_counterpart(struct ks_arena *arena, xmlNode *want, xmlNode *parent)
+{
+    const struct repeatable *r = repeatable_of(want, parent);
+    xmlNode *first = NULL, *alike = NULL;
+
+    for (xmlNode *h = next_named(parent->children, want); h; h = next_named(h->next, want)) {
+        if (r && (!same_identity(arena, r, want, h) || is_somebody_elses(arena, r, want, h)))
+            continue;
+        if (!r || is_subset(arena, want, h))
+            return h;
+        first = first ? first : h;
+        alike = alike || is_another(want, h) ? alike : h;
+    }
+    return alike ? alike : first;
+}
+
+const char *const *ks_xml_identity(const xmlNode *node, const xmlNode *parent)
+{
+    const struct repeatable *r = repeatable_of(node, parent);
+
+    return r ? r->id : NULL;
+}
+
 static void add_copy(xmlNode *want, xmlNode *parent)
 {
     xmlNode *copy = xmlDocCopyNode(want, parent->doc, 1);
@@ -255,10 +269,14 @@ static void add_copy(xmlNode *want, xmlNode *parent)
     ks_xml_link(parent, copy);
 }
 
+/* What is there already is left alone, whichever of several elements has it. */
 static void merge(struct ks_arena *arena, xmlNode *want, xmlNode *parent)
 {
-    xmlNode *have = ks_xml_counterpart(arena, want, parent);
+    xmlNode *have;
 
+    if (has_subset(arena, want, parent))
+        return;
+    have = ks_xml_counterpart(arena, want, parent);
     if (have && is_another(want, have)) {
         xmlUnlinkNode(have);
         xmlFreeNode(have);

@@ -180,6 +180,18 @@ static void leave(struct rest *w, const char *path, const char *text)
     *ks_vec_add(w->less.arena, &w->ret->left) = ks_sprintf(w->less.arena, "%s: %s", path, text);
 }
 
+/* What a fragment says of a device that a field is about would hold that field where it is. */
+static bool stands_alone(struct rest *w, const char *fragment)
+{
+    struct ks_guest guest = *w->guest;
+    struct ks_changes conflicts = {0};
+
+    guest.xml = fragment;
+    ks_mark(&guest.o, "xml");
+    ks_fragments_conflicts(w->less.arena, &guest, &conflicts);
+    return conflicts.n == 0 && !ks_fragments_repeat(&guest);
+}
+
 static void put(struct rest *w, xmlNode *left, const char *path)
 {
     const char *line = ks_import_line(&w->less, left);
@@ -190,7 +202,10 @@ static void put(struct rest *w, xmlNode *left, const char *path)
         leave(w, path, line);
     } else {
         char *text = ks_xml_text(left);
-        *ks_vec_add(w->less.arena, &w->ret->fragments) = ks_strdup(w->less.arena, text);
+        if (stands_alone(w, text))
+            *ks_vec_add(w->less.arena, &w->ret->fragments) = ks_strdup(w->less.arena, text);
+        else
+            leave(w, (const char *)left->name, line);
         xmlFree(text);
     }
 }

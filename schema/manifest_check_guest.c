@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Each guest for itself, and what it names of the rest of the manifest. */
+#include "schema/guest.h"
 #include "schema/manifest_check.h"
 
 enum { BRIDGE_ABSENT = 1, NETWORK_ABSENT = 2 };
@@ -137,6 +138,21 @@ static void check_cloud_init(struct ks_checking *c, const struct ks_guest *g)
                   g->cloud_init->target);
 }
 
+static void check_fragments(struct ks_checking *c, const struct ks_guest *g)
+{
+    const struct ks_loc xml = ks_at(&g->o, "xml");
+    struct ks_changes conflicts = {0};
+
+    ks_fragments_conflicts(c->scratch, g, &conflicts);
+    for (size_t i = 0; i < conflicts.n; i++) {
+        const struct ks_change *change = &conflicts.v[i];
+        ks_report(c->f, KS_E_CONFLICT, change->at,
+                  "guests.%s.%s and a fragment in xml (%s:%u:%u) contradict each other: %s here, %s there",
+                  g->o.key, change->path, xml.file, xml.line, xml.col, change->to ? change->to : "none",
+                  change->from ? change->from : "none");
+    }
+}
+
 void ks_check_guests(struct ks_checking *c)
 {
     for (size_t i = 0; i < c->m->guests.n; i++) {
@@ -151,5 +167,6 @@ void ks_check_guests(struct ks_checking *c)
             check_cells(c, g);
         check_hugepages(c, g);
         check_cloud_init(c, g);
+        check_fragments(c, g);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Objects as text: one field for the plan, whole objects as YAML and as JSON. */
+#include "schema/kinds.h"
 #include "schema/value.h"
 
 enum layout { FLOW, JSON };
@@ -73,24 +74,30 @@ static void add_word(struct ks_text *out, const char *text, enum layout layout)
         ks_text_add_quoted(out, text);
 }
 
-/* A number is as good a key as a word, and reads better bare; behind a zero, some readers take it for octal. */
-static void add_key(struct ks_text *out, const char *key, enum layout layout)
+/*
+ * Where all keys are numbers, they read better bare; behind a zero, some readers take one for octal. A name that
+ * looks like a number stays a word to those who read the manifest with a library.
+ */
+static void add_key(struct ks_text *out, const struct ks_field *map, const char *key, enum layout layout)
 {
     uint64_t number;
 
-    if (layout != JSON && ks_parse_u64(key, &number) == 0 && (*key != '0' || !key[1]))
+    if (layout != JSON && map->check_key == ks_check_number && ks_parse_u64(key, &number) == 0 &&
+        (*key != '0' || !key[1]))
         ks_text_add(out, key);
     else
         add_word(out, key, layout);
 }
 
-static void add_map(struct ks_text *out, const struct ks_map *map, bool sequence, enum layout layout)
+static void add_map(struct ks_text *out, const struct ks_field *field, const struct ks_map *map, enum layout layout)
 {
+    const bool sequence = field->flags & KS_F_SEQ;
+
     ks_text_add(out, sequence ? "[" : "{");
     for (size_t i = 0; i < map->n; i++) {
         ks_text_add(out, i ? ", " : "");
         if (!sequence) {
-            add_key(out, map->v[i]->key, layout);
+            add_key(out, field, map->v[i]->key, layout);
             ks_text_add(out, ": ");
         }
         add_object(out, map->v[i], layout);
@@ -108,7 +115,7 @@ static void add_value(struct ks_text *out, const struct ks_obj *obj, unsigned i,
     } else if (field->type == KS_OBJECT) {
         add_object(out, *(struct ks_obj *const *)slot, layout);
     } else if (field->type == KS_MAP) {
-        add_map(out, slot, field->flags & KS_F_SEQ, layout);
+        add_map(out, field, slot, layout);
     } else if (field->type == KS_STRINGS) {
         const struct ks_strings *list = slot;
         ks_text_add(out, "[");
@@ -158,7 +165,7 @@ static void add_fields(struct ks_text *out, const struct ks_obj *obj, enum layou
             struct ks_text inner = {.arena = out->arena};
             if (map->n == 0)
                 continue;
-            add_map(&inner, map, false, layout);
+            add_map(&inner, field, map, layout);
             ks_text_add(out, first ? "" : ", ");
             ks_text_addn(out, inner.buf + 1, inner.n - 2); /* without its braces: they are keys of this map */
         } else {
@@ -245,12 +252,13 @@ static int add_literal(struct ks_text *out, const char *text, unsigned indent)
     return 0;
 }
 
-void ks_print_entry(struct ks_text *out, const struct ks_obj *obj, unsigned indent, bool block)
+void ks_print_entry(struct ks_text *out, const struct ks_field *map, const struct ks_obj *obj, unsigned indent,
+                    bool block)
 {
     struct ks_text flow = {.arena = out->arena};
 
     indent_by(out, indent);
-    add_key(out, obj->key, FLOW);
+    add_key(out, map, obj->key, FLOW);
     add_object(&flow, obj, FLOW);
     if (ks_streq(ks_text_str(&flow), "{}") || (!block && indent + strlen(obj->key) + 2 + flow.n <= LINE)) {
         ks_text_addf(out, ": %s\n", ks_text_str(&flow));
@@ -260,10 +268,11 @@ void ks_print_entry(struct ks_text *out, const struct ks_obj *obj, unsigned inde
     }
 }
 
-static void add_entries(struct ks_text *out, const struct ks_map *map, unsigned indent)
+static void add_entries(struct ks_text *out, const struct ks_field *field, const struct ks_map *map,
+                        unsigned indent)
 {
     for (size_t i = 0; i < map->n; i++)
-        ks_print_entry(out, map->v[i], indent, false);
+        ks_print_entry(out, field, map->v[i], indent, false);
 }
 
 static void add_block(struct ks_text *out, const struct ks_obj *obj, unsigned i, unsigned indent)
@@ -285,7 +294,7 @@ static void add_block(struct ks_text *out, const struct ks_obj *obj, unsigned i,
     if (field->type == KS_MAP && !(field->flags & KS_F_SEQ) && !ks_null_i(obj, i) &&
         ((const struct ks_map *)slot)->n > 0 && (field->kind->n_fields > 1 || indent + flow.n > LINE)) {
         ks_text_add(out, "\n");
-        add_entries(out, slot, indent + 2);
+        add_entries(out, field, slot, indent + 2);
     } else if (field->type == KS_OBJECT && !ks_null_i(obj, i) && indent + strlen(field->key) + flow.n > LINE &&
                shorthand_of(*(struct ks_obj *const *)slot) < 0) {
         ks_text_add(out, "\n");
@@ -301,7 +310,7 @@ void ks_print_yaml(struct ks_text *out, const struct ks_obj *obj, unsigned inden
         if (!is_printed(obj, i))
             continue;
         if (obj->kind->fields[i].flags & KS_F_REST)
-            add_entries(out, ks_member(obj, &obj->kind->fields[i]), indent);
+            add_entries(out, &obj->kind->fields[i], ks_member(obj, &obj->kind->fields[i]), indent);
         else
             add_block(out, obj, i, indent);
     }

@@ -319,8 +319,9 @@ void ks_print_yaml(struct ks_text *out, const struct ks_obj *obj, unsigned inden
 /* One line in flow style: "{volume: images/data1.qcow2, bus: virtio}"; the bare value where a shorthand says it
  * all. */
 void ks_print_flow(struct ks_text *out, const struct ks_obj *obj);
-/* An object of a map with its key: in one line where that is short, unless it is to stand in a block. */
-void ks_print_entry(struct ks_text *out, const struct ks_obj *obj, unsigned indent, bool block);
+/* An object of a map (its row) with its key: in one line where that is short, unless it is to stand in a block. */
+void ks_print_entry(struct ks_text *out, const struct ks_field *map, const struct ks_obj *obj, unsigned indent,
+                    bool block);
 /* Objects as JSON, for saved plans, observe and fingerprints; one line. */
 void ks_print_json(struct ks_text *out, const struct ks_obj *obj);
 

@@ -361,6 +361,22 @@ static void fragments_are_merged(void **state)
          "id=\"0x1\"", NULL},
         {"<domain/>", "<qemu:commandline><qemu:arg value='-x'/></qemu:commandline>", "<qemu:arg value=\"-x\"/>",
          NULL},
+        /* Of several alike: the one that has it, before one of its type, before one of another. */
+        {"<domain><devices><channel type='pty'><target type='virtio'/></channel><channel type='spicevmc'>"
+         "<target type='virtio'/></channel></devices></domain>",
+         "<channel type='spicevmc'><target type='virtio'/></channel>", "<channel type=\"pty\">", NULL},
+        {"<domain><devices><channel type='pty'><target type='virtio'/></channel><channel type='spicevmc'>"
+         "<target type='virtio'/></channel></devices></domain>",
+         "<channel type='spicevmc'><source channel='c'/><target type='virtio'/></channel>",
+         "<channel type=\"pty\">", NULL},
+        {"<domain><devices><channel type='unix'><target type='virtio' name='a'/></channel></devices></domain>",
+         "<channel type='pty'><target type='virtio'/></channel>", "name=\"a\"", NULL},
+        {"<domain><devices><video><model type='qxl' heads='1'/></video><video><model type='qxl' heads='1' "
+         "vram64='7'/></video></devices></domain>",
+         "<video><model type='qxl' vram64='7'/></video>", "<model type=\"qxl\" heads=\"1\"/>", NULL},
+        {"<domain><devices><serial type='udp'><source mode='bind'/><source mode='connect'/><target port='0'/>"
+         "</serial></devices></domain>",
+         "<serial type='udp'><target port='0'/><source mode='connect'/></serial>", "<source mode=\"bind\"/>", NULL},
         {"<domain/>",
          "<memtune><hard_limit unit='KiB'>1</hard_limit></memtune><resource><partition>/a</partition>"
          "</resource>",

@@ -76,6 +76,20 @@ static void of_a_stated_device_it_is_listed(void **state)
           "disks.vda: <disk><target dev=\"vda\"/><driver error_policy=\"stop\"/></disk>");
 }
 
+/* As a fragment it would have to name the card's model again, and the model could not be changed any more. */
+static void of_a_device_that_a_field_is_about(void **state)
+{
+    (void)state;
+    check(DOMAIN(CPU, "<video><model type='virtio' heads='1' primary='yes'><acceleration accel3d='yes'/></model>"
+                      "</video><video><model type='qxl' ram='131072'/></video>"),
+          "memory: 1GiB\nvideo: virtio\nxml: |\n  <video>\n    <model type=\"qxl\" ram=\"131072\"/>\n  </video>\n",
+          "video: <video><model type=\"virtio\"><acceleration accel3d=\"yes\"/></model></video>");
+    check(DOMAIN(CPU, "<graphics type='vnc' listen='192.0.2.1'><listen type='address' address='192.0.2.1'/>"
+                      "<listen type='network' network='lab'/></graphics><video><model type='vga'/></video>"),
+          "memory: 1GiB\ngraphics: {vnc: {listen: \"192.0.2.1\"}}\n",
+          "graphics: <graphics type=\"vnc\"><listen type=\"network\" network=\"lab\"/></graphics>");
+}
+
 static void a_secret_is_not_shown(void **state)
 {
     (void)state;
@@ -136,10 +150,15 @@ static void two_of_what_there_is_one_of(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_left_out),          cmocka_unit_test(what_differs_from_a_new_one_is_said),
-        cmocka_unit_test(no_field_for_it_is_a_fragment),  cmocka_unit_test(of_a_stated_device_it_is_listed),
-        cmocka_unit_test(a_secret_is_not_shown),          cmocka_unit_test(a_placeholder_of_ours_is_left),
-        cmocka_unit_test(an_empty_object_beside_another), cmocka_unit_test(two_of_what_there_is_one_of),
+        cmocka_unit_test(defaults_are_left_out),
+        cmocka_unit_test(what_differs_from_a_new_one_is_said),
+        cmocka_unit_test(no_field_for_it_is_a_fragment),
+        cmocka_unit_test(of_a_stated_device_it_is_listed),
+        cmocka_unit_test(of_a_device_that_a_field_is_about),
+        cmocka_unit_test(a_secret_is_not_shown),
+        cmocka_unit_test(a_placeholder_of_ours_is_left),
+        cmocka_unit_test(an_empty_object_beside_another),
+        cmocka_unit_test(two_of_what_there_is_one_of),
     };
 
     return cmocka_run_group_tests_name("import", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* A small guest of our own, with a row of every sort, for the tests of the XML walkers. */
 #pragma once
 
+#include "schema/kinds.h"
 #include "schema/xml.h"
 
 struct t_pair { /* a map entry that is one set */
@@ -117,7 +118,7 @@ static const struct ks_kind t_cell_kind = KS_KIND(struct t_cell, t_cell_rows, .n
 
 static const struct ks_field t_numa_rows[] = {
     KS_ROW_CPUSET(struct t_numa, nodes, "nodes", .xml = "numatune/memory/@nodeset"),
-    KS_ROW_MAP(struct t_numa, cells, "cells", &t_cell_kind, .xml = "cpu/numa/cell"),
+    KS_ROW_MAP(struct t_numa, cells, "cells", &t_cell_kind, .check_key = ks_check_number, .xml = "cpu/numa/cell"),
 };
 static const struct ks_kind t_numa_kind = KS_KIND(struct t_numa, t_numa_rows, .name = "numa");
 
@@ -173,7 +174,7 @@ static const struct ks_field t_guest_rows[] = {
     KS_ROW_UINT(struct t_guest, iothreads, "iothreads", .xml = "iothreads"),
     KS_ROW_OBJECT(struct t_guest, cpu, struct t_cpu, "cpu", &t_cpu_kind, .xml = "cpu"),
     KS_ROW_OBJECT(struct t_guest, numa, struct t_numa, "numa", &t_numa_kind),
-    KS_ROW_MAP(struct t_guest, pins, "pins", &t_pair_kind, .xml = "cputune/vcpupin"),
+    KS_ROW_MAP(struct t_guest, pins, "pins", &t_pair_kind, .check_key = ks_check_number, .xml = "cputune/vcpupin"),
     KS_ROW_CPUSET(struct t_guest, emulator, "emulator", .xml = "cputune/emulatorpin/@cpuset"),
     KS_ROW_STRING(struct t_guest, machine, "machine", .xml = "os/type/@machine"),
     KS_ROW_STRINGS(struct t_guest, boot, "boot", .xml = "os/boot/@dev"),

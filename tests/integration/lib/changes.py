@@ -90,7 +90,8 @@ def _disks(guest, root):
         if disk.get("device", "disk") == "disk" and root.find(f"devices/disk/target[@dev='{key}']/../iotune") is None:
             yield change(["disks", key, "iotune", "total-iops"], 500, at + "/iotune")
         if disk.get("device") == "cdrom" and "iotune" not in disk:
-            yield change(["disks", key, "file"], NEW_IMAGE, at + "/source", at + "/@type", at + "/driver")
+            yield change(["disks", key, "file"], NEW_IMAGE, at + "/source", at + "/@type", at + "/driver",
+                         at + "/backingStore")  # the old image's
             break
     if not any(k in guest for k in ("boot", "cloud-init")) and len(disks) > 1:
         last = list(disks)[-1]
