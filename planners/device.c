@@ -225,15 +225,17 @@ void ks_devices_check(struct ks_planning *p)
         struct use u = {.p = p, .guest = guest};
         for (size_t k = 0; ks_guest_is_wanted(guest) && k < guest->nics.n; k++) {
             const struct ks_nic *nic = (const struct ks_nic *)guest->nics.v[k];
+            if (!nic->vf || !ks_has(&nic->o, "vf"))
+                continue;
             u.what = ks_sprintf(p->arena, "nic %s", nic->o.key);
-            if (nic->vf && ks_has(&nic->o, "vf"))
-                check_vf(&u, nic);
+            check_vf(&u, nic);
         }
         for (size_t k = 0; ks_guest_is_wanted(guest) && k < guest->devices.n; k++) {
             const struct ks_pci_device *device = (const struct ks_pci_device *)guest->devices.v[k];
+            if (!device->pci)
+                continue;
             u.what = ks_sprintf(p->arena, "device %s", device->o.key);
-            if (device->pci)
-                check_device(&u, device);
+            check_device(&u, device);
         }
     }
 }

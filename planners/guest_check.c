@@ -225,12 +225,14 @@ static void check_nics(struct check *c)
     }
 }
 
+/* `id`: which of those it is, or NULL. */
 static void check_cpuset(struct check *c, const struct ks_obj *obj, const char *key, const char *what,
-                         const struct ks_cpuset *set)
+                         const char *id, const struct ks_cpuset *set)
 {
     if (ks_cpuset_count(&c->p->have->cpus) > 0 && !ks_cpuset_subset(set, &c->p->have->cpus))
-        complain(c, obj, key, "%s: host CPUs %s are not all online here (%s)", what,
-                 ks_cpuset_format(c->p->arena, set), ks_cpuset_format(c->p->arena, &c->p->have->cpus));
+        complain(c, obj, key, "%s%s%s: host CPUs %s are not all online here (%s)", what, id ? " " : "",
+                 id ? id : "", ks_cpuset_format(c->p->arena, set),
+                 ks_cpuset_format(c->p->arena, &c->p->have->cpus));
 }
 
 static void check_pinning(struct check *c)
@@ -244,12 +246,11 @@ static void check_pinning(struct check *c)
     for (size_t m = 0; m < KS_COUNT(maps) && pinning; m++) {
         for (size_t i = 0; i < maps[m].map->n; i++) {
             const struct ks_set *pin = (const struct ks_set *)maps[m].map->v[i];
-            check_cpuset(c, &pin->o, "cpus", ks_sprintf(c->p->arena, "%s %s", maps[m].what, pin->o.key),
-                         &pin->value);
+            check_cpuset(c, &pin->o, "cpus", maps[m].what, pin->o.key, &pin->value);
         }
     }
     if (pinning && ks_has(&pinning->o, "emulator"))
-        check_cpuset(c, &pinning->o, "emulator", "emulator", &pinning->emulator);
+        check_cpuset(c, &pinning->o, "emulator", "emulator", NULL, &pinning->emulator);
 }
 
 static void check_nodes(struct check *c, const struct ks_obj *obj, const char *key, const struct ks_cpuset *nodes)

@@ -23,6 +23,8 @@ int ks_impact_parse(const char *text, enum ks_impact *ret)
     return -1;
 }
 
+enum { FEW = 8 };
+
 /* The index at which `key` stands, or should stand. */
 static size_t map_place(const struct ks_map *map, const char *key, bool *ret_found)
 {
@@ -50,6 +52,14 @@ static size_t map_place(const struct ks_map *map, const char *key, bool *ret_fou
 struct ks_obj *ks_map_get(const struct ks_map *map, const char *key)
 {
     bool found;
+
+    /* Of a few keys all are looked at: to be the same is less to ask than to be in order. */
+    if (map->n <= FEW) {
+        for (size_t i = 0; i < map->n; i++)
+            if (strcmp(map->v[i]->key, key) == 0)
+                return map->v[i];
+        return NULL;
+    }
     const size_t at = map_place(map, key, &found);
 
     return found ? map->v[at] : NULL;

@@ -59,17 +59,23 @@ static inline bool is(char c, uint8_t class)
 /* Moves over a name; false when there is none. */
 static bool skip_name(struct quick *q)
 {
-    if (!is(*q->at, FIRST))
+    char *at = q->at; /* kept out of memory, where each byte that is written might change it */
+
+    if (!is(*at, FIRST))
         return false;
-    while (is(*q->at, NAME))
-        q->at++;
+    while (is(*at, NAME))
+        at++;
+    q->at = at;
     return true;
 }
 
 static void skip_blanks(struct quick *q)
 {
-    while (is(*q->at, BLANK))
-        q->at++;
+    char *at = q->at;
+
+    while (is(*at, BLANK))
+        at++;
+    q->at = at;
 }
 
 /* Moves over an entity; its character, or 0. */
@@ -92,11 +98,11 @@ static char entity(struct quick *q)
 static bool take(struct quick *q, char end, uint8_t class)
 {
     const uint8_t plain = class == VALUE ? PLAIN : class;
-    char *to;
+    char *to = q->at;
 
-    while (is(*q->at, plain)) /* most of it; '<', which ends a text, is none */
-        q->at++;
-    for (to = q->at; *q->at != end; to++) {
+    while (is(*to, plain)) /* most of it; '<', which ends a text, is none */
+        to++;
+    for (q->at = to; *q->at != end; to++) {
         if (is(*q->at, class))
             *to = *q->at++;
         else if (*q->at != '&' || !(*to = entity(q)))
@@ -136,7 +142,7 @@ static xmlNode *make_text(xmlNode *node, char *text)
 static bool has_attr(const xmlNode *node, const char *name)
 {
     for (const xmlAttr *a = node->properties; a && !ks_xml_lacks(node, name, true); a = a->next)
-        if (strcmp((const char *)a->name, name) == 0)
+        if (ks_xml_same_name(a->name, name))
             return true;
     return false;
 }
@@ -145,7 +151,7 @@ static bool add_attr(struct quick *q, xmlNode *node, xmlAttr **last, const char 
 {
     xmlAttr *attr;
 
-    if (strcmp(name, "xmlns") == 0 || has_attr(node, name))
+    if ((*name == 'x' && strcmp(name, "xmlns") == 0) || has_attr(node, name))
         return false;
     attr = ks_new(q->arena, xmlAttr);
     attr->type = XML_ATTRIBUTE_NODE;
@@ -274,11 +280,12 @@ static bool open_tag(struct quick *q)
 
 static bool expect(struct quick *q, const char *text)
 {
-    const size_t n = strlen(text);
+    char *at = q->at;
 
-    if (strncmp(q->at, text, n) != 0)
-        return false;
-    q->at += n;
+    for (; *text; text++, at++)
+        if (*at != *text)
+            return false;
+    q->at = at;
     return true;
 }
 

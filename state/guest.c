@@ -5,14 +5,6 @@
 #include "schema/mark.h"
 #include "schema/xml.h"
 
-/* Fragments are compared with the whole of the XML, which is kept for those guests alone that state some. */
-static bool states_fragments(const struct ks_observing *o, const char *name)
-{
-    const struct ks_obj *want = o->want ? ks_map_get(&o->want->guests, name) : NULL;
-
-    return o->keep_xml || (want && ks_has(want, "xml"));
-}
-
 /* Of firmware that libvirt chooses itself, only the XML of a running guest names the store. */
 static bool has_nvram(const xmlNode *domain)
 {
@@ -187,6 +179,7 @@ void ks_guest_fetched_done(struct ks_guest_fetched *fetched)
     ks_error_done(&fetched->err);
 }
 
+/* Fragments are compared with the whole of the XML, which is kept for those guests alone that state some. */
 static void keep_texts(struct ks_arena *arena, struct ks_guest_fetched *fetched)
 {
     if (fetched->config)
@@ -198,9 +191,11 @@ static void keep_texts(struct ks_arena *arena, struct ks_guest_fetched *fetched)
 void ks_guest_settle(const struct ks_guest_settling *with, struct ks_arena *arena, struct ks_listed_guest *listed,
                      struct ks_seen_guest *ret, struct ks_guest_fetched *fetched)
 {
-    if (states_fragments(with->o, ret->name))
+    const struct ks_guest *want = wanted_guest(with->o, ret->name);
+
+    if (with->o->keep_xml || (want && ks_has(&want->o, "xml")))
         keep_texts(arena, fetched);
-    ret->snapshots = count_snapshots(wanted_guest(with->o, ret->name), ret->config, listed->handle);
+    ret->snapshots = count_snapshots(want, ret->config, listed->handle);
     ret->pending = read_pending(with, arena, ret);
     read_lents(with, arena, ret);
     ret->hash = ks_hash(ret->hash, &ret->state, sizeof ret->state);
