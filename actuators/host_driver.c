@@ -78,19 +78,20 @@ static const char *wanted_name(const char *driver)
 /* override, unbind, probe: as one series in a child, since unbinding waits for whoever has the device open. */
 static int rebind(struct run *r, const char *driver, const char *current)
 {
-    struct ks_attr_text writes[3];
-    size_t n = 0, failed;
+    struct ks_attr_text each[3];
+    struct ks_attr_writes writes = {.v = each, .timeout_ms = r->timeout_ms};
+    size_t failed;
     const char *override = ks_sprintf(r->w->arena, "%s/driver_override", r->dir);
 
     if (driver && *driver)
-        writes[n++] = (struct ks_attr_text){override, driver};
+        each[writes.n++] = (struct ks_attr_text){override, driver};
     else if (ks_file_exists(r->w->root, override))
-        writes[n++] = (struct ks_attr_text){override, "\n"}; /* a newline alone clears it */
+        each[writes.n++] = (struct ks_attr_text){override, "\n"}; /* a newline alone clears it */
     if (current)
-        writes[n++] = (struct ks_attr_text){ks_sprintf(r->w->arena, "%s/driver/unbind", r->dir), r->address};
+        each[writes.n++] = (struct ks_attr_text){ks_sprintf(r->w->arena, "%s/driver/unbind", r->dir), r->address};
     if (!driver || *driver)
-        writes[n++] = (struct ks_attr_text){PROBE, r->address};
-    if (n == 0 || ks_attrs_write_by_child(r->w->root, writes, n, r->timeout_ms, &failed, r->err) == 0)
+        each[writes.n++] = (struct ks_attr_text){PROBE, r->address};
+    if (writes.n == 0 || ks_attrs_write_by_child(r->w->root, &writes, &failed, r->err) == 0)
         return 0;
     if (r->err->code == KS_E_TIMEOUT && current)
         return ks_wrap(r->err, "%s: taking it from driver %s waits for whoever uses it", r->address, current);
@@ -167,12 +168,13 @@ int ks_driver_reserve(struct ks_writes *w, const char *address, const char *driv
 {
     struct run r = run_of(w, address, err);
     const struct ks_attr_text write = {ks_sprintf(w->arena, "%s/driver_override", r.dir), driver};
+    const struct ks_attr_writes writes = {.v = &write, .n = 1, .timeout_ms = r.timeout_ms};
     size_t failed;
 
     if (driver_of(&r) || !ks_file_exists(w->root, write.path) ||
         !ks_write_now(w, "%s: kept for %s", address, driver))
         return 0;
-    return ks_attrs_write_by_child(w->root, &write, 1, r.timeout_ms, &failed, err) < 0
+    return ks_attrs_write_by_child(w->root, &writes, &failed, err) < 0
                ? ks_wrap(err, "keeping %s for %s", address, driver)
                : 0;
 }

@@ -58,15 +58,18 @@ static int check_total(struct run *r)
     return 0;
 }
 
-static int write_numvfs(struct run *r, bool through_zero)
+/* Whoever is left puts autoprobe back: the child, when we are killed while the driver is at work. */
+static int write_numvfs(struct run *r, bool through_zero, const struct ks_attr_text *put_back)
 {
     const char *path = path_of(r, "sriov_numvfs"), *number = ks_sprintf(r->w->arena, "%u", r->want->vfs);
     const struct ks_attr_text both[] = {{path, "0"}, {path, number}};
     const bool zero_alone = r->want->vfs == 0;
     const size_t first = through_zero || zero_alone ? 0 : 1, n = zero_alone ? 1 : KS_COUNT(both) - first;
+    const struct ks_attr_writes writes = {
+        .v = both + first, .n = n, .orphaned = put_back, .timeout_ms = r->timeout_ms};
     size_t failed;
 
-    if (ks_attrs_write_by_child(r->w->root, both + first, n, r->timeout_ms, &failed, r->err) == 0)
+    if (ks_attrs_write_by_child(r->w->root, &writes, &failed, r->err) == 0)
         return 0;
     if (r->err->code == KS_E_TIMEOUT)
         return ks_wrap(r->err,
@@ -80,15 +83,16 @@ static int write_numvfs(struct run *r, bool through_zero)
 static int write_unprobed(struct run *r, bool through_zero)
 {
     const char *path = path_of(r, "sriov_drivers_autoprobe");
+    const struct ks_attr_text put_back = {path, "1"};
     uint64_t before;
 
     if (ks_attr_u64_or(r->w->root, path, 0, &before, r->err) < 0)
         return -1;
     if (r->want->vfs == 0 || before == 0)
-        return write_numvfs(r, through_zero);
+        return write_numvfs(r, through_zero, NULL);
     if (ks_attr_write(r->w->root, path, "0", r->err) < 0)
         return -1;
-    const int rc = write_numvfs(r, through_zero);
+    const int rc = write_numvfs(r, through_zero, &put_back);
     struct ks_error second = {0};
     if (ks_attr_write(r->w->root, path, "1", &second) == 0)
         return rc;

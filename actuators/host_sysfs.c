@@ -178,20 +178,31 @@ struct verdict {
     int error; /* errno; 0: all written */
 };
 
+/* errno, or 0 */
+static int write_one(int root, const struct ks_attr_text *attr)
+{
+    const int fd = openat(root, attr->path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    const size_t len = strlen(attr->text);
+    int error = 0;
+
+    if (fd < 0 || write(fd, attr->text, len) != (ssize_t)len)
+        error = errno ? errno : EIO;
+    if (fd >= 0)
+        (void)close(fd);
+    return error;
+}
+
 /* Between fork and _exit: async-signal-safe calls alone, as other threads may hold any lock. */
-static void write_and_exit(int root, const struct ks_attr_text *attrs, size_t n, int pipe_fd)
+static void write_and_exit(int root, const struct ks_attr_writes *writes, pid_t parent, int pipe_fd)
 {
     struct verdict verdict = {0};
 
-    for (size_t i = 0; i < n && !verdict.error; i++) {
-        const int fd = openat(root, attrs[i].path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-        const size_t len = strlen(attrs[i].text);
+    for (size_t i = 0; i < writes->n && !verdict.error; i++) {
         verdict.index = i;
-        if (fd < 0 || write(fd, attrs[i].text, len) != (ssize_t)len)
-            verdict.error = errno ? errno : EIO;
-        if (fd >= 0)
-            (void)close(fd);
+        verdict.error = write_one(root, &writes->v[i]);
     }
+    if (writes->orphaned && getppid() != parent)
+        (void)write_one(root, writes->orphaned);
     (void)!write(pipe_fd, &verdict, sizeof(verdict));
     _exit(0);
 }
@@ -220,9 +231,10 @@ static void reap(pid_t child, bool kill_it)
         ks_sleep_ms(5);
 }
 
-int ks_attrs_write_by_child(int root, const struct ks_attr_text *attrs, size_t n, uint32_t timeout_ms,
-                            size_t *ret_failed, struct ks_error *err)
+int ks_attrs_write_by_child(int root, const struct ks_attr_writes *writes, size_t *ret_failed, struct ks_error *err)
 {
+    const struct ks_attr_text *attrs = writes->v;
+    const pid_t self = getpid();
     struct verdict verdict = {0};
     int fds[2];
 
@@ -235,15 +247,15 @@ int ks_attrs_write_by_child(int root, const struct ks_attr_text *attrs, size_t n
         return ks_fail_errno(err, "fork");
     }
     if (child == 0)
-        write_and_exit(root, attrs, n, fds[1]);
+        write_and_exit(root, writes, self, fds[1]);
     (void)close(fds[1]);
-    const bool answered = await(fds[0], timeout_ms, &verdict) == 0;
+    const bool answered = await(fds[0], writes->timeout_ms, &verdict) == 0;
     const bool late = !answered && errno == ETIMEDOUT;
     (void)close(fds[0]);
     reap(child, !answered);
     if (late)
         return ks_fail(err, KS_E_TIMEOUT, KS_NOWHERE, "a write to /%s did not come back within %u s", attrs[0].path,
-                       timeout_ms / 1000);
+                       writes->timeout_ms / 1000);
     if (!answered)
         return ks_fail(err, KS_E_IO, KS_NOWHERE, "the child that writes to /%s died", attrs[0].path);
     if (!verdict.error)

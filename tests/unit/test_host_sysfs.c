@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "actuators/host_write.h"
 #include "tree.h"
@@ -120,6 +121,13 @@ static void module_parameters(void **state)
     assert_int_equal(f->err.code, KS_E_NOT_FOUND);
 }
 
+static int by_child(struct fixture *f, const struct ks_attr_text *attrs, size_t n, size_t *ret_failed)
+{
+    const struct ks_attr_writes writes = {.v = attrs, .n = n, .timeout_ms = 5000};
+
+    return ks_attrs_write_by_child(f->w.root, &writes, ret_failed, &f->err);
+}
+
 static void a_child_writes_in_order(void **state)
 {
     struct fixture *f = *state;
@@ -128,10 +136,10 @@ static void a_child_writes_in_order(void **state)
 
     tree_put(&f->tree, "a", "12\n");
     tree_put(&f->tree, "b", "0\n");
-    assert_int_equal(ks_attrs_write_by_child(f->w.root, attrs, 2, 5000, &failed, &f->err), 0);
+    assert_int_equal(by_child(f, attrs, 2, &failed), 0);
     assert_string_equal(text(f, "a"), "0");
     assert_string_equal(text(f, "b"), "4");
-    assert_int_equal(ks_attrs_write_by_child(f->w.root, attrs, 4, 5000, &failed, &f->err), -1);
+    assert_int_equal(by_child(f, attrs, 4, &failed), -1);
     assert_int_equal(failed, 2);
     assert_int_equal(f->err.sys_errno, ENOENT);
     assert_string_equal(text(f, "a"), "0"); /* what stands behind a failure is left out */
@@ -142,6 +150,7 @@ static void a_write_that_hangs_is_left_behind(void **state)
 {
     struct fixture *f = *state;
     const struct ks_attr_text attr = {"slow", "4"};
+    const struct ks_attr_writes writes = {.v = &attr, .n = 1, .timeout_ms = 300};
     size_t failed;
 
     tree_put(&f->tree, "slow", "0\n");
@@ -150,9 +159,41 @@ static void a_write_that_hangs_is_left_behind(void **state)
     if (fcntl(lease, F_SETLEASE, F_RDLCK) < 0)
         skip(); /* this file system has none */
     const uint64_t start = ks_now_ms();
-    assert_int_equal(ks_attrs_write_by_child(f->w.root, &attr, 1, 300, &failed, &f->err), -1);
+    assert_int_equal(ks_attrs_write_by_child(f->w.root, &writes, &failed, &f->err), -1);
     assert_int_equal(f->err.code, KS_E_TIMEOUT);
     assert_in_range(ks_now_ms() - start, 290, 3000);
+}
+
+/* As a run that is killed while a driver makes VFs: what it had changed for that long is put back. */
+static void a_child_that_is_left_alone_puts_back(void **state)
+{
+    struct fixture *f = *state;
+    const struct ks_attr_text slow = {"slow", "4"}, put_back = {"switch", "1"};
+    const struct ks_attr_writes writes = {.v = &slow, .n = 1, .orphaned = &put_back, .timeout_ms = 60000};
+    size_t failed;
+
+    tree_put(&f->tree, "slow", "0\n");
+    tree_put(&f->tree, "switch", "0");
+    assert_int_equal(ks_attrs_write_by_child(f->w.root, &writes, &failed, &f->err), 0);
+    assert_string_equal(text(f, "switch"), "0"); /* who lives does so himself */
+    (void)signal(SIGIO, SIG_IGN);
+    ks_auto(ks_closep) int lease = openat(f->tree.root, "slow", O_RDONLY | O_CLOEXEC);
+    if (fcntl(lease, F_SETLEASE, F_RDLCK) < 0)
+        skip(); /* this file system has none */
+    const pid_t run = fork();
+    if (run == 0) {
+        (void)ks_attrs_write_by_child(f->w.root, &writes, &failed, &f->err);
+        _exit(0);
+    }
+    for (int i = 0; i < 500 && fcntl(lease, F_GETLEASE) == F_RDLCK; i++)
+        ks_sleep_ms(10); /* until somebody wants to write, and waits */
+    assert_int_equal(kill(run, SIGKILL), 0);
+    assert_int_equal(waitpid(run, NULL, 0), run);
+    assert_int_equal(fcntl(lease, F_SETLEASE, F_UNLCK), 0);
+    for (int i = 0; i < 500 && !ks_streq(text(f, "switch"), "1"); i++)
+        ks_sleep_ms(10);
+    assert_string_equal(text(f, "switch"), "1");
+    assert_string_equal(text(f, "slow"), "4");
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -166,6 +207,7 @@ int main(void)
         TEST(module_parameters),
         TEST(a_child_writes_in_order),
         TEST(a_write_that_hangs_is_left_behind),
+        TEST(a_child_that_is_left_alone_puts_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """VFs by manifest: how many, what they are given, and whose they are."""
+import subprocess
+
 import labhost
 from labhost import guest_xml, run
 
@@ -15,6 +17,18 @@ def test_vfs_come_and_go(ens1, libvirt, kvmstate):
     for count in (4, 7, 2, 0):
         kvmstate.apply_and_settle(f"{HEAD}sriov: {{ens1: {{vfs: {count}}}}}\n")
         assert ens1.vfs == count
+
+
+def test_a_run_that_is_killed_while_the_driver_is_at_work(ens1, libvirt, kvmstate, tmp_path):
+    autoprobe = ens1.path / "sriov_drivers_autoprobe"
+    manifest = f"{HEAD}sriov: {{ens1: {{vfs: 7}}}}\n"
+    (tmp_path / "killed.yaml").write_text(manifest)
+    with subprocess.Popen(["kvmstate", "apply", "-f", tmp_path / "killed.yaml"], stdout=subprocess.DEVNULL) as run_:
+        labhost.wait_for(lambda: autoprobe.read_text().strip() == "0", "the write to begin", 120)
+        run_.kill()
+    labhost.wait_for(lambda: autoprobe.read_text().strip() == "1", "autoprobe to be put back", 120)
+    labhost.wait_for(lambda: kvmstate("apply", manifest).returncode != 5, "the lock, which the write has", 120)
+    assert kvmstate.is_converged(manifest) and ens1.vfs == 7
 
 
 def test_pf_by_pci_address(ens2, libvirt, kvmstate):
