@@ -19,28 +19,9 @@ struct fixture {
     struct ks_facts_reading reading;
 };
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    tree_new(&f->tree);
-    f->arena = ks_arena_new();
-    f->facts.arch = "x86_64";
-    f->reading = (struct ks_facts_reading){.arena = f->arena, .root = f->tree.root, .state_path = "/nonexistent/a"};
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    tree_done(&f->tree);
-    ks_arena_free(f->arena);
-    ks_error_done(&f->err);
-    free(f);
-    return 0;
-}
+TREE_FIXTURE(arena, f->facts.arch = "x86_64";
+             f->reading = (struct ks_facts_reading){
+                 .arena = f->arena, .root = f->tree.root, .state_path = "/nonexistent/a"})
 
 static void read_section(struct fixture *f, ks_facts_fn *fn)
 {

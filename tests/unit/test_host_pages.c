@@ -25,27 +25,7 @@ struct fixture {
     struct ks_pages_got got;
 };
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    tree_new(&f->tree);
-    f->w.arena = ks_arena_new();
-    f->w.root = f->tree.root;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    tree_done(&f->tree);
-    ks_arena_free(f->w.arena);
-    ks_error_done(&f->err);
-    free(f);
-    return 0;
-}
+TREE_FIXTURE(w.arena, f->w.root = f->tree.root)
 
 static void put_pools(struct fixture *f, const char *total, const char *avail, const char *surplus,
                       const char *reserved)

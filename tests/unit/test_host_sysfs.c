@@ -18,27 +18,7 @@ struct fixture {
     struct ks_error err;
 };
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    tree_new(&f->tree);
-    f->w.arena = ks_arena_new();
-    f->w.root = f->tree.root;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    tree_done(&f->tree);
-    ks_arena_free(f->w.arena);
-    ks_error_done(&f->err);
-    free(f);
-    return 0;
-}
+TREE_FIXTURE(w.arena, f->w.root = f->tree.root)
 
 static const char *text(struct fixture *f, const char *path)
 {

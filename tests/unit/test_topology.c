@@ -16,26 +16,7 @@ struct fixture {
     struct ks_error err;
 };
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    tree_new(&f->tree);
-    f->arena = ks_arena_new();
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    tree_done(&f->tree);
-    ks_arena_free(f->arena);
-    ks_error_done(&f->err);
-    free(f);
-    return 0;
-}
+TREE_FIXTURE(arena, (void)0)
 
 static void put_pool(const struct tree *t, const char *dir, const char *size, const char *total, const char *avail)
 {

@@ -67,3 +67,30 @@ static inline void tree_done(struct tree *t)
     (void)close(t->root);
     (void)nftw(t->dir, tree_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
+
+/*
+ * A setup and a teardown for a `struct fixture` that has, besides its `tree`, an `err`, and an arena at `arena_`.
+ * What follows is done in setup.
+ */
+#define TREE_FIXTURE(arena_, ...) \
+    static int setup(void **state) \
+    { \
+        struct fixture *f = calloc(1, sizeof *f); \
+\
+        tree_new(&f->tree); \
+        f->arena_ = ks_arena_new(); \
+        __VA_ARGS__; \
+        *state = f; \
+        return 0; \
+    } \
+\
+    static int teardown(void **state) \
+    { \
+        struct fixture *f = *state; \
+\
+        tree_done(&f->tree); \
+        ks_arena_free(f->arena_); \
+        ks_error_done(&f->err); \
+        free(f); \
+        return 0; \
+    }
