@@ -90,6 +90,8 @@ static void config_change(struct ks_thing *t, const struct ks_change *change, co
 
     field->define = true;
     field->live = differs && !restarts && !(impact == KS_SAFE && change->field->impact);
+    if (impact == KS_SAFE && !field->live)
+        field->note = own_note(t, change); /* it takes it in no way */
     field->live_from = live ? live->from : NULL;
     if (!restarts) {
         s->restart_only = false;

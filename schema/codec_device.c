@@ -15,14 +15,14 @@ static xmlNode *devices_of(const xmlNode *domain)
     return ks_xml_child(domain, "devices");
 }
 
-static xmlNode *first_device(const xmlNode *domain, const char *name)
+xmlNode *ks_device_first(const xmlNode *domain, const char *name)
 {
     const xmlNode *devices = devices_of(domain);
 
     return devices ? ks_xml_child(devices, name) : NULL;
 }
 
-static xmlNode *add_device(xmlNode *domain, const char *fragment, struct ks_error *err)
+xmlNode *ks_device_add(xmlNode *domain, const char *fragment, struct ks_error *err)
 {
     xmlNode *devices = ks_xml_ensure_child(domain, "devices");
     xmlNode *node = ks_xml_fragment(devices, fragment, NULL, err);
@@ -41,7 +41,7 @@ static void remove_device(xmlNode *node)
 /* ---- PCI addresses ------------------------------------------------------------------------------------------ */
 
 /* libvirt reads each part as hexadecimal behind 0x, else as decimal. */
-static bool read_part(const xmlNode *address, const char *name, unsigned long *ret)
+bool ks_pci_part(const xmlNode *address, const char *name, unsigned long *ret)
 {
     const char *text = ks_xml_attr(address, name);
     char *end;
@@ -61,9 +61,9 @@ const char *ks_pci_read(struct ks_arena *arena, const xmlNode *address)
 {
     unsigned long domain = 0, bus, slot, function;
 
-    (void)read_part(address, "domain", &domain);
-    if (!read_part(address, "bus", &bus) || !read_part(address, "slot", &slot) ||
-        !read_part(address, "function", &function))
+    (void)ks_pci_part(address, "domain", &domain);
+    if (!ks_pci_part(address, "bus", &bus) || !ks_pci_part(address, "slot", &slot) ||
+        !ks_pci_part(address, "function", &function))
         return NULL;
     return ks_sprintf(arena, "%04lx:%02lx:%02lx.%lx", domain, bus, slot, function);
 }
@@ -119,7 +119,7 @@ static bool is_serial_console(const xmlNode *console)
 static void serial_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
 {
     (void)arena;
-    if (!first_device(node, "serial"))
+    if (!ks_device_first(node, "serial"))
         return;
     *(bool *)ks_member(obj, field) = true;
     ks_xml_mark(obj, field);
@@ -129,11 +129,11 @@ static void remove_serial(xmlNode *domain)
 {
     xmlNode *next;
 
-    for (xmlNode *s = first_device(domain, "serial"); s; s = next) {
+    for (xmlNode *s = ks_device_first(domain, "serial"); s; s = next) {
         next = ks_xml_next(s, "serial");
         remove_device(s);
     }
-    for (xmlNode *c = first_device(domain, "console"); c; c = next) {
+    for (xmlNode *c = ks_device_first(domain, "console"); c; c = next) {
         next = ks_xml_next(c, "console");
         if (is_serial_console(c))
             remove_device(c);
@@ -147,11 +147,11 @@ static int serial_write(xmlNode *node, const struct ks_field *field, const struc
         remove_serial(node);
         return 0;
     }
-    if (first_device(node, "serial"))
+    if (ks_device_first(node, "serial"))
         return 0;
-    if (!add_device(node, "<serial type='pty'><target port='0'/></serial>", err))
+    if (!ks_device_add(node, "<serial type='pty'><target port='0'/></serial>", err))
         return -1;
-    return add_device(node, "<console type='pty'><target type='serial' port='0'/></console>", err) ? 0 : -1;
+    return ks_device_add(node, "<console type='pty'><target type='serial' port='0'/></console>", err) ? 0 : -1;
 }
 
 const struct ks_codec ks_serial_codec = {.read = serial_read, .write = serial_write};
@@ -160,7 +160,7 @@ const struct ks_codec ks_serial_codec = {.read = serial_read, .write = serial_wr
 
 static void tpm_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
 {
-    const xmlNode *tpm = first_device(node, "tpm"), *backend = tpm ? ks_xml_child(tpm, "backend") : NULL;
+    const xmlNode *tpm = ks_device_first(node, "tpm"), *backend = tpm ? ks_xml_child(tpm, "backend") : NULL;
     const char *type = backend ? ks_xml_attr(backend, "type") : NULL;
     const char *version = backend ? ks_xml_attr(backend, "version") : NULL;
 
@@ -188,13 +188,13 @@ static int tpm_write(xmlNode *node, const struct ks_field *field, const struct k
          "<tpm model='tpm-tis'><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm>"},
     };
     const char *version = is_null(field, want) ? "none" : *(const char *const *)ks_member(want, field);
-    xmlNode *old = first_device(node, "tpm");
+    xmlNode *old = ks_device_first(node, "tpm");
 
     if (old)
         remove_device(old);
     for (size_t i = 0; i < KS_COUNT(tpms); i++)
         if (ks_streq(version, tpms[i].version))
-            return add_device(node, tpms[i].fragment, err) ? 0 : -1;
+            return ks_device_add(node, tpms[i].fragment, err) ? 0 : -1;
     return 0;
 }
 
@@ -212,7 +212,7 @@ static xmlNode *find_watchdog(const xmlNode *domain)
 {
     xmlNode *found = NULL;
 
-    for (xmlNode *w = first_device(domain, "watchdog"); w; w = ks_xml_next(w, "watchdog"))
+    for (xmlNode *w = ks_device_first(domain, "watchdog"); w; w = ks_xml_next(w, "watchdog"))
         if (!found || is_itco(found))
             found = w;
     return found;
@@ -221,7 +221,7 @@ static xmlNode *find_watchdog(const xmlNode *domain)
 /* "watchdogs with different actions are not supported with this QEMU binary" */
 static void write_action_of_all(const xmlNode *domain, const char *action)
 {
-    for (xmlNode *w = first_device(domain, "watchdog"); w; w = ks_xml_next(w, "watchdog"))
+    for (xmlNode *w = ks_device_first(domain, "watchdog"); w; w = ks_xml_next(w, "watchdog"))
         ks_xml_set_attr(w, "action", action);
 }
 
@@ -257,7 +257,7 @@ static int watchdog_write(xmlNode *node, const struct ks_field *field, const str
     if (found && !fits && !is_itco(found))
         remove_device(found);
     if (!fits)
-        found = is_null(field, want) ? NULL : add_device(node, "<watchdog/>", err);
+        found = is_null(field, want) ? NULL : ks_device_add(node, "<watchdog/>", err);
     if (!is_null(field, want) && (!found || ks_xml_write(found, &watchdog->o, err) < 0))
         return -1;
     write_action_of_all(node, found ? ks_xml_attr(found, "action") : "reset");
@@ -275,14 +275,14 @@ const struct ks_codec ks_watchdog_codec = {
  */
 static int video_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
 {
-    xmlNode *old = first_device(node, "video"), *video;
+    xmlNode *old = ks_device_first(node, "video"), *video;
 
     if (is_null(field, want)) {
         if (old)
             remove_device(old);
         return 0;
     }
-    video = add_device(node, "<video><model/></video>", err);
+    video = ks_device_add(node, "<video><model/></video>", err);
     if (!video)
         return -1;
     ks_xml_set_attr(ks_xml_child(video, "model"), "type",
@@ -425,171 +425,3 @@ static int virtiofs_write(xmlNode *node, const struct ks_field *field, const str
 }
 
 const struct ks_codec ks_virtiofs_codec = {.write = virtiofs_write};
-
-/* ---- PCIe ports and controllers ------------------------------------------------------------------------------ */
-
-static const char port_alias[] = "ua-hotplug-";
-
-static xmlNode *next_port(xmlNode *port)
-{
-    while (port && !ks_streq(ks_xml_attr(port, "model"), "pcie-root-port"))
-        port = ks_xml_next(port, "controller");
-    return port;
-}
-
-static bool is_ours(const xmlNode *port)
-{
-    const xmlNode *alias = ks_xml_child(port, "alias");
-    const char *name = alias ? ks_xml_attr(alias, "name") : NULL;
-
-    return name && ks_starts(name, port_alias);
-}
-
-/* Something lies on the bus behind the port. */
-static bool is_taken(const xmlNode *domain, const xmlNode *port)
-{
-    const char *index = ks_xml_attr(port, "index");
-    uint64_t number;
-
-    if (!index || ks_parse_u64(index, &number) < 0)
-        return false;
-    for (const xmlNode *d = ks_xml_child(devices_of(domain), NULL); d; d = ks_xml_next(d, NULL)) {
-        const xmlNode *address = ks_xml_child(d, "address");
-        unsigned long bus;
-        if (address && ks_streq(ks_xml_attr(address, "type"), "pci") && read_part(address, "bus", &bus) &&
-            bus == number)
-            return true;
-    }
-    return false;
-}
-
-/*
- * Ports made for devices to come carry an alias of ours, and count whether something has come or not: a disk that
- * was plugged into one must not make the next plan ask for another.
- */
-static void ports_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
-{
-    uint64_t *n = ks_member(obj, field);
-
-    (void)arena;
-    for (xmlNode *p = next_port(first_device(node, "controller")); p; p = next_port(ks_xml_next(p, "controller")))
-        *n += is_ours(p);
-    if (*n)
-        ks_xml_mark(obj, field);
-}
-
-static bool alias_taken(const xmlNode *domain, const char *alias)
-{
-    for (const xmlNode *c = first_device(domain, "controller"); c; c = ks_xml_next(c, "controller")) {
-        const xmlNode *node = ks_xml_child(c, "alias");
-        if (node && ks_streq(ks_xml_attr(node, "name"), alias))
-            return true;
-    }
-    return false;
-}
-
-static int add_port(xmlNode *domain, struct ks_error *err)
-{
-    char name[40];
-    unsigned n = 1;
-    xmlNode *port;
-
-    do
-        (void)snprintf(name, sizeof name, "%s%u", port_alias, n++);
-    while (alias_taken(domain, name));
-    port = add_device(domain, "<controller type='pci' model='pcie-root-port'><alias/></controller>", err);
-    if (!port)
-        return -1;
-    ks_xml_set_attr(ks_xml_child(port, "alias"), "name", name);
-    return 0;
-}
-
-/* An empty one goes; one that holds a device becomes a port like any other. */
-static void drop_port(xmlNode *domain)
-{
-    xmlNode *last = NULL, *empty = NULL;
-
-    for (xmlNode *p = next_port(first_device(domain, "controller")); p;
-         p = next_port(ks_xml_next(p, "controller"))) {
-        if (!is_ours(p))
-            continue;
-        last = p;
-        if (!is_taken(domain, p))
-            empty = p;
-    }
-    if (empty)
-        remove_device(empty);
-    else if (last)
-        ks_xml_remove(ks_xml_child(last, "alias"), last);
-}
-
-static int ports_write(xmlNode *node, const struct ks_field *field, const struct ks_obj *want, struct ks_error *err)
-{
-    const uint64_t wanted = is_null(field, want) ? 0 : *(const uint64_t *)ks_member(want, field);
-    uint64_t have = 0;
-
-    for (xmlNode *p = next_port(first_device(node, "controller")); p; p = next_port(ks_xml_next(p, "controller")))
-        have += is_ours(p);
-    if (wanted > have && first_device(node, "controller") &&
-        ks_xml_find(node, "devices/controller[@model='pci-root']", NULL))
-        return ks_fail(err, KS_E_UNSUPPORTED, ks_at(want, field->key),
-                       "hotplug-ports is for q35: this machine has no PCIe, and needs none to plug devices");
-    for (; have > wanted; have--)
-        drop_port(node);
-    for (; have < wanted; have++)
-        if (add_port(node, err))
-            return -1;
-    return 0;
-}
-
-const struct ks_codec ks_ports_codec = {.read = ports_read, .write = ports_write};
-
-/*
- * What a machine has room for matters while it runs, and is not looked for else: libvirt makes the controllers that
- * a definition needs.
- */
-static bool runs(const xmlNode *domain)
-{
-    return ks_xml_attr(domain, "id");
-}
-
-/* All in one pass: a guest has as many ports as devices. */
-static void free_ports_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
-{
-    bool taken[256] = {0}; /* by PCI bus, of which there are no more */
-    uint64_t *n = ks_member(obj, field);
-    unsigned long bus;
-
-    (void)arena;
-    if (!runs(node))
-        return;
-    for (const xmlNode *d = first_device(node, NULL); d; d = ks_xml_next(d, NULL)) {
-        const xmlNode *address = ks_xml_child(d, "address");
-        if (address && ks_streq(ks_xml_attr(address, "type"), "pci") && read_part(address, "bus", &bus) &&
-            bus < KS_COUNT(taken))
-            taken[bus] = true;
-    }
-    for (xmlNode *p = next_port(first_device(node, "controller")); p; p = next_port(ks_xml_next(p, "controller")))
-        *n += !(read_part(p, "index", &bus) && bus < KS_COUNT(taken) && taken[bus]);
-    ks_xml_mark(obj, field);
-}
-
-static void controller_read(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, struct ks_obj *obj)
-{
-    static const struct {
-        const char *key, *attr, *value;
-    } sought[] = {{"pcie", "model", "pcie-root"}, {"scsi", "type", "scsi"}, {"channels", "type", "virtio-serial"}};
-    size_t i = 0;
-
-    (void)arena;
-    if (!runs(node))
-        return;
-    while (i + 1 < KS_COUNT(sought) && !ks_streq(sought[i].key, field->key))
-        i++;
-    for (const xmlNode *c = first_device(node, "controller"); c; c = ks_xml_next(c, "controller"))
-        *(bool *)ks_member(obj, field) |= ks_streq(ks_xml_attr(c, sought[i].attr), sought[i].value);
-    ks_xml_mark(obj, field);
-}
-
-const struct ks_codec ks_free_ports_codec = {.read = free_ports_read};
-const struct ks_codec ks_controller_codec = {.read = controller_read};

@@ -71,7 +71,10 @@ static const char *check_title(struct ks_arena *arena, const char **text)
     return strchr(*text, '\n') ? "one line" : NULL;
 }
 
-/* A value up to the ceiling is given to the running guest; beyond it, the guest must see a new ceiling. */
+/*
+ * A value up to the ceiling is given to the running guest; beyond it, the guest must see a new ceiling. One without
+ * a balloon has its ceiling whatever is asked for.
+ */
 static enum ks_impact memory_impact(const struct ks_change *change, bool running, enum ks_impact otherwise)
 {
     const struct ks_guest *want = (const struct ks_guest *)change->want;
@@ -79,7 +82,9 @@ static enum ks_impact memory_impact(const struct ks_change *change, bool running
 
     if (!running || !have)
         return otherwise;
-    return change->op == KS_SET && want->memory <= have->max_memory ? KS_LIVE : KS_RESTART;
+    if (change->op != KS_SET || want->memory > have->max_memory)
+        return KS_RESTART;
+    return ks_has(&have->o, "memballoon") && have->memballoon == KS_BALLOON_NONE ? KS_SAFE : KS_LIVE;
 }
 
 /* vCPUs that were there when the guest started cannot be taken out while it runs; hot-plugged ones can. */

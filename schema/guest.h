@@ -28,7 +28,12 @@ extern const struct ks_codec ks_disk_source_codec, ks_disk_source_facts_codec, k
 extern const struct ks_codec ks_nic_source_codec, ks_nic_source_facts_codec, ks_nic_vlan_codec;
 /* codec_device.c */
 extern const struct ks_codec ks_pci_codec, ks_serial_codec, ks_tpm_codec, ks_watchdog_codec, ks_video_codec,
-    ks_listen_codec, ks_port_codec, ks_virtiofs_codec, ks_ports_codec, ks_free_ports_codec, ks_controller_codec;
+    ks_listen_codec, ks_port_codec, ks_virtiofs_codec;
+/* The first child of <devices> of this name (NULL: any), or NULL; a fragment as one more; NULL with *err. */
+xmlNode *ks_device_first(const xmlNode *domain, const char *name);
+xmlNode *ks_device_add(xmlNode *domain, const char *fragment, struct ks_error *err);
+/* codec_ports.c */
+extern const struct ks_codec ks_ports_codec, ks_free_ports_codec, ks_controller_codec;
 /* codec_xml.c: fragments */
 extern const struct ks_codec ks_fragments_codec;
 const char *ks_check_fragments(struct ks_arena *arena, const char **text);
@@ -46,4 +51,5 @@ bool ks_xml_is_device(const xmlNode *node); /* one that stands under <devices> *
 
 /* A PCI address in an element with domain, bus, slot and function, as DDDD:BB:DD.F; NULL when there is none. */
 const char *ks_pci_read(struct ks_arena *arena, const xmlNode *address);
+bool ks_pci_part(const xmlNode *address, const char *name, unsigned long *ret); /* one attribute of it */
 void ks_pci_write(xmlNode *address, const char *text);

@@ -10,12 +10,6 @@
 
 #define XML_BIT (UINT64_C(1) << ks_row(&ks_guest_kind, "xml"))
 
-/* Ports are numbered by libvirt, which a fresh document has not been through. */
-static uint64_t compared_rows(void)
-{
-    return ~(UINT64_C(1) << ks_row(&ks_guest_kind, "hotplug-ports"));
-}
-
 /* A document with these rows of the guest, in *ret, and what reads from it; NULL: they cannot be written alone. */
 static struct ks_guest *made_of(struct ks_arena *arena, const struct ks_guest *g, uint64_t rows, xmlDoc **ret)
 {
@@ -41,7 +35,7 @@ static bool has_xml(const struct ks_guest *g)
 static uint64_t spoken_of(const struct ks_guest *g, const struct ks_guest *said, xmlDoc *doc)
 {
     static const char *const always[] = {"vcpus", "max-vcpus", "min-vcpus"};
-    uint64_t rows = (said->o.stated | said->o.other) & g->o.stated & compared_rows() & ~XML_BIT;
+    uint64_t rows = (said->o.stated | said->o.other) & g->o.stated & ~XML_BIT;
 
     for (size_t i = 0; i < KS_COUNT(always) && !ks_xml_child(xmlDocGetRootElement(doc), "vcpu"); i++)
         rows &= ~(UINT64_C(1) << ks_row(&ks_guest_kind, always[i]));
@@ -104,7 +98,6 @@ void ks_fragments_conflicts(struct ks_arena *arena, const struct ks_guest *guest
     ks_auto(ks_xml_docp) xmlDoc *with = NULL;
     const struct ks_guest *g, *before, *after;
     struct ks_changes known = {0}, all = {0};
-    struct ks_guest want;
 
     if (!has_xml(guest) || !speak_of_any(guest))
         return;
@@ -113,10 +106,8 @@ void ks_fragments_conflicts(struct ks_arena *arena, const struct ks_guest *guest
     after = before ? made_of(arena, g, UINT64_MAX, &with) : NULL;
     if (!after)
         return;
-    want = *g;
-    want.o.stated &= compared_rows();
-    ks_diff(arena, &want.o, &before->o, false, &known);
-    ks_diff(arena, &want.o, &after->o, false, &all);
+    ks_diff(arena, &g->o, &before->o, false, &known);
+    ks_diff(arena, &g->o, &after->o, false, &all);
     for (size_t i = 0; i < all.n; i++)
         if (!(all.v[i].field->flags & KS_F_XML_EXTRA) && counts(guest, &all.v[i], &known))
             *ks_vec_add(arena, ret) = all.v[i];

@@ -47,6 +47,19 @@ static bool awaits_balloon(const struct ks_change *live)
            have->memory == have->max_memory && want->memory < have->max_memory;
 }
 
+/* An empty drive has no format; libvirt calls that raw. */
+static bool is_of_no_medium(const struct ks_change *live)
+{
+    static const char *const sources[] = {"file", "block", "volume", "rbd"};
+
+    if (!live->have || live->have->kind != &ks_disk_kind || !ks_streq(live->field->key, "format"))
+        return false;
+    for (size_t i = 0; i < KS_COUNT(sources); i++)
+        if (ks_has(live->have, sources[i]) || ks_has(live->want, sources[i]))
+            return false;
+    return !live->have->other;
+}
+
 /* What the manifest leaves to libvirt, libvirt has chosen: the image of the firmware, the address, the CPU. */
 static bool is_libvirts_choice(const struct ks_change *live)
 {
@@ -62,7 +75,7 @@ static bool is_libvirts_choice(const struct ks_change *live)
 
 bool ks_live_is_settled(const struct ks_change *live, const struct ks_cpuset *online)
 {
-    if (is_libvirts_choice(live))
+    if (is_libvirts_choice(live) || is_of_no_medium(live))
         return true;
     switch (ks_change_row(live)->live) {
     case KS_LIVE_VCPU_PIN:

@@ -96,6 +96,7 @@ struct ks_iotune {
     uint64_t total_iops, read_iops, write_iops;
 };
 enum ks_disk_device { KS_DISK_DISK, KS_DISK_CDROM, KS_DISK_FLOPPY, KS_DISK_LUN };
+enum ks_memballoon { KS_BALLOON_NONE }; /* the others are balloons */
 enum ks_disk_bus { KS_BUS_VIRTIO, KS_BUS_SCSI, KS_BUS_SATA, KS_BUS_IDE, KS_BUS_USB, KS_BUS_FDC };
 enum ks_disk_format { KS_FORMAT_RAW, KS_FORMAT_QCOW2 };
 struct ks_disk {
@@ -252,7 +253,7 @@ struct ks_guest {
     bool boots_any;             /* no order is stated: libvirt boots the first disk */
     uint64_t min_vcpus;         /* vCPUs that cannot be unplugged */
     uint64_t free_ports;        /* PCIe root ports with nothing behind them; i440fx has none and needs none */
-    bool pcie;                  /* devices that come while it runs need a free port */
+    bool pcie;                  /* devices that come while it runs need a free port, or cannot come at all */
     bool scsi;                  /* has a SCSI controller: a scsi disk can be attached while it runs */
     bool channels;              /* has a virtio-serial controller: so can an agent's channel */
 };

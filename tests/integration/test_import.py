@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from lib.importing import Refused, World, alone
+from lib.running import Running
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 ROUNDS = 4  # changes of each thing: different ones for each, and in every run the same
@@ -138,3 +139,11 @@ def test_one_file_alone(host, tmp, file):
     except Refused as e:
         pytest.skip(f"this libvirt does not take it: {e}")
 
+
+
+@pytest.mark.parametrize("file", ["machine-without-acpi", "virt-install-q35"])
+def test_imported_while_it_runs(host, tmp, file):
+    """Each change that can be made live is, without a restart; of what cannot, the plan says so."""
+    guest = Running(host, tmp, (CORPUS / f"domains/{file}.xml").read_text())
+    guest.run()
+    assert guest.done > 10 and guest.restarts < guest.done / 2

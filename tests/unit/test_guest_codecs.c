@@ -311,6 +311,30 @@ static void ports_count_those_made_for_it(void **state)
     bench_done(&b);
 }
 
+/* QEMU plugs nothing into the i440fx of a guest that it cannot tell by ACPI. */
+static void a_machine_that_nothing_can_be_plugged_into(void **state)
+{
+    static const char fmt[] = "<domain id='1'><os><type arch='%s' machine='pc'>hvm</type></os>%s<devices>"
+                              "<controller type='pci' index='0' model='pci-root'/></devices></domain>";
+    static const struct {
+        const char *arch, *features;
+        bool needs_port;
+    } cases[] = {
+        {"x86_64", "", true},
+        {"x86_64", "<features><acpi/></features>", false},
+        {"ppc64", "", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT(cases); i++) {
+        ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+        struct bench b = bench_of(ks_sprintf(arena, fmt, cases[i].arch, cases[i].features));
+        assert_int_equal(b.have->pcie, cases[i].needs_port);
+        assert_int_equal(b.have->free_ports, 0);
+        bench_done(&b);
+    }
+}
+
 static void a_nic_changes_its_sort(void **state)
 {
     struct bench b = bench_of(plain);
@@ -490,6 +514,7 @@ int main(void)
         cmocka_unit_test(boot_order_replaces_the_older_form),
         cmocka_unit_test(newer_libvirt_is_told_more),
         cmocka_unit_test(ports_count_those_made_for_it),
+        cmocka_unit_test(a_machine_that_nothing_can_be_plugged_into),
         cmocka_unit_test(a_nic_changes_its_sort),
         cmocka_unit_test(fragments_are_merged),
         cmocka_unit_test(fragments_compare_with_kept_text),

@@ -33,13 +33,15 @@ def flatten(xml):
             out[path] = text
         for name, value in element.attrib.items():
             out[f"{path}/@{name}"] = value
-        seen = {}
+        seen, labels = {}, {}
         for child in element:
             if not isinstance(child.tag, str):  # a comment
                 continue
             position = seen.get(child.tag, 0)
             seen[child.tag] = position + 1
-            walk(child, f"{path}/{_label(child, position)}")
+            label = _label(child, position)
+            again = labels[label] = labels.get(label, 0) + 1
+            walk(child, f"{path}/{label}" + (f"#{again}" if again > 1 else ""))
 
     root = etree.fromstring(xml)
     walk(root, root.tag)
