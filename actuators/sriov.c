@@ -69,17 +69,6 @@ static struct ks_vf_want attributes(struct run *r, const struct ks_vf *vf, unsig
 
 /* ---- drivers ---- */
 
-static bool is_given(const struct ks_guest *guest, const char *address)
-{
-    for (size_t i = 0; i < guest->nics.n; i++)
-        if (ks_streq(((const struct ks_nic *)guest->nics.v[i])->vf_address, address))
-            return true;
-    for (size_t i = 0; i < guest->devices.n; i++)
-        if (ks_streq(((const struct ks_pci_device *)guest->devices.v[i])->pci, address))
-            return true;
-    return false;
-}
-
 static bool is_pooled(const struct run *r)
 {
     for (size_t i = 0; r->a->want && i < r->a->want->networks.n; i++) {
@@ -100,7 +89,7 @@ static bool is_for_guests(const struct run *r, unsigned index, const char *addre
                 ks_starts(r->seen->vfs[i].holders[k], "network/"))
                 return true;
     for (size_t i = 0; r->a->want && i < r->a->want->guests.n; i++)
-        if (is_given((const struct ks_guest *)r->a->want->guests.v[i], address))
+        if (ks_guest_takes_pci((const struct ks_guest *)r->a->want->guests.v[i], address))
             return true;
     return is_pooled(r);
 }

@@ -59,17 +59,6 @@ static bool has_iommu(const struct ks_planning *p)
 
 /* ---- IOMMU groups ---- */
 
-static bool is_given(const struct ks_guest *guest, const char *address)
-{
-    for (size_t i = 0; i < guest->nics.n; i++)
-        if (ks_streq(((const struct ks_nic *)guest->nics.v[i])->vf_address, address))
-            return true;
-    for (size_t i = 0; i < guest->devices.n; i++)
-        if (ks_streq(((const struct ks_pci_device *)guest->devices.v[i])->pci, address))
-            return true;
-    return false;
-}
-
 /* Documentation/driver-api/vfio.rst: what stands aside while the rest of its group is in a guest. */
 static bool stands_aside(const struct ks_seen_pci *d)
 {
@@ -81,7 +70,7 @@ static void check_group(const struct use *u, const struct ks_seen_pci *d)
     for (size_t i = 0; d->iommu_group >= 0 && i < u->p->have->pci.n; i++) {
         const struct ks_seen_pci *other = &u->p->have->pci.v[i];
         if (other == d || other->iommu_group != d->iommu_group || stands_aside(other) ||
-            is_given(u->guest, other->address))
+            ks_guest_takes_pci(u->guest, other->address))
             continue;
         complain(u,
                  "%s shares IOMMU group %d with %s (%s, driver %s), and all of a group go together: give the guest "
@@ -125,7 +114,7 @@ static void check_twice(const struct use *u)
         const struct ks_guest *other = (const struct ks_guest *)u->p->want->guests.v[i];
         if (other == u->guest)
             return; /* the later of two says so */
-        if (ks_guest_is_wanted(other) && is_given(other, u->address))
+        if (ks_guest_is_wanted(other) && ks_guest_takes_pci(other, u->address))
             complain(u, "%s is given to guest %s as well", u->address, other->o.key);
     }
 }

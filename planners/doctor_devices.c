@@ -169,14 +169,6 @@ static const struct ks_fact_device *find(const struct ks_facts *f, const char *n
     return NULL;
 }
 
-static bool is_given(const struct ks_guest *guest, const char *address)
-{
-    for (size_t i = 0; i < guest->devices.n; i++)
-        if (ks_streq(((const struct ks_pci_device *)guest->devices.v[i])->pci, address))
-            return true;
-    return false;
-}
-
 /* What else is in the group must go with it, unless it can stand aside (Documentation/driver-api/vfio.rst). */
 static const struct ks_fact_device *in_the_way(const struct ks_facts *f, const struct ks_guest *guest,
                                                const struct ks_fact_device *device)
@@ -184,7 +176,7 @@ static const struct ks_fact_device *in_the_way(const struct ks_facts *f, const s
     for (size_t i = 0; device->iommu_group >= 0 && i < f->devices.n; i++) {
         const struct ks_fact_device *other = &f->devices.v[i];
         if (other != device && other->iommu_group == device->iommu_group && !other->is_bridge && other->driver &&
-            !ks_driver_keeps_for_guests(other->driver) && !is_given(guest, other->address))
+            !ks_driver_keeps_for_guests(other->driver) && !ks_guest_takes_pci(guest, other->address))
             return other;
     }
     return NULL;

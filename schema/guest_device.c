@@ -212,3 +212,14 @@ static void validate_filesystem(const struct ks_obj *obj, struct ks_findings *f)
 const struct ks_kind ks_filesystem_kind =
     KS_KIND(struct ks_filesystem, filesystem_rows, .name = "filesystem", .validate = validate_filesystem,
             .doc = "A directory shared with the guest.", .xml_key = "target/@dir");
+
+bool ks_guest_takes_pci(const struct ks_guest *guest, const char *address)
+{
+    for (size_t i = 0; i < guest->nics.n; i++)
+        if (ks_streq(((const struct ks_nic *)guest->nics.v[i])->vf_address, address))
+            return true;
+    for (size_t i = 0; i < guest->devices.n; i++)
+        if (ks_streq(((const struct ks_pci_device *)guest->devices.v[i])->pci, address))
+            return true;
+    return false;
+}

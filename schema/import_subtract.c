@@ -93,6 +93,8 @@ xmlNode *ks_import_own(const xmlNode *node, const xmlNode *parent)
         unsigned n = 1;
         bool fits = !model || !ks_xml_attr(model, "type") ||
                     (has && ks_streq(ks_xml_attr(model, "type"), ks_xml_attr(has, "type")));
+        /* Of cards libvirt makes one by itself; the others are somebody's. */
+        fits = fits && (!model || !ks_xml_attr(model, "primary") || ks_xml_attr(has, "primary"));
         for (const xmlAttr *a = o->properties; a && fits; a = a->next, n++)
             fits = ks_streq(ks_xml_attr(o, (const char *)a->name), ks_xml_attr(node, (const char *)a->name));
         if (fits && n > most) {

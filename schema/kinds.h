@@ -262,6 +262,8 @@ struct ks_guest {
  * is right. `online`: the host's CPUs.
  */
 bool ks_live_is_settled(const struct ks_change *live, const struct ks_cpuset *online);
+/* Whether the device at this PCI address is one of the guest's, as a nic's VF or whole. */
+bool ks_guest_takes_pci(const struct ks_guest *guest, const char *address);
 extern const struct ks_kind ks_guest_kind, ks_disk_kind, ks_nic_kind, ks_pci_device_kind, ks_filesystem_kind;
 /* Formats of disk images; enum ks_disk_format names the first. */
 extern const struct ks_enum ks_image_formats;

@@ -90,6 +90,19 @@ static void of_a_device_that_a_field_is_about(void **state)
           "graphics: <graphics type=\"vnc\"><listen type=\"network\" network=\"lab\"/></graphics>");
 }
 
+static void a_second_card_is_not_libvirts_own(void **state)
+{
+    (void)state;
+    check(DOMAIN(CPU, "<video><model type='virtio' heads='1' primary='yes'/></video>"
+                      "<video><model type='virtio' heads='1'/></video>"),
+          "memory: 1GiB\nvideo: virtio\n", "video: <video><model type=\"virtio\" heads=\"1\"/></video>");
+    check(DOMAIN(CPU, "<video><model type='virtio' heads='1' primary='yes'/></video>"
+                      "<video><model type='bochs' vram='16384' heads='1'/></video>"),
+          "memory: 1GiB\nvideo: virtio\nxml: |\n  <video>\n    <model type=\"bochs\" vram=\"16384\" heads=\"1\"/>\n"
+          "  </video>\n",
+          NULL);
+}
+
 static void a_secret_is_not_shown(void **state)
 {
     (void)state;
@@ -155,6 +168,7 @@ int main(void)
         cmocka_unit_test(no_field_for_it_is_a_fragment),
         cmocka_unit_test(of_a_stated_device_it_is_listed),
         cmocka_unit_test(of_a_device_that_a_field_is_about),
+        cmocka_unit_test(a_second_card_is_not_libvirts_own),
         cmocka_unit_test(a_secret_is_not_shown),
         cmocka_unit_test(a_placeholder_of_ours_is_left),
         cmocka_unit_test(an_empty_object_beside_another),
