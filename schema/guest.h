@@ -40,7 +40,7 @@ const char *ks_check_fragments(struct ks_arena *arena, const char **text);
 /* The stated fields that `guest` would not have with its fragments merged in, as changes from what it would have to
    what they say; paths, places and texts lie in the arena, have->xml is gone. guest_fragments.c */
 void ks_fragments_conflicts(struct ks_arena *arena, const struct ks_guest *guest, struct ks_changes *ret);
-/* Whether its fragments say again what a field states: that field could not be changed alone. */
+/* Whether its fragments say again what a field states, or of which device: it could not be changed alone. */
 bool ks_fragments_repeat(const struct ks_guest *guest);
 /* The child of `parent` that the fragment `want` speaks of, or NULL. */
 xmlNode *ks_xml_counterpart(struct ks_arena *arena, xmlNode *want, xmlNode *parent);

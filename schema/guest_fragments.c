@@ -113,7 +113,7 @@ void ks_fragments_conflicts(struct ks_arena *arena, const struct ks_guest *guest
             *ks_vec_add(arena, ret) = all.v[i];
 }
 
-/* Whether `said` has a value that `want` states, in these rows or below them. */
+/* Whether `said` has a value that `want` states, in these rows or below them, or is about the same device. */
 static bool repeats(const struct ks_obj *want, const struct ks_obj *said, uint64_t rows)
 {
     bool any = false;
@@ -124,7 +124,8 @@ static bool repeats(const struct ks_obj *want, const struct ks_obj *said, uint64
         if (!(rows >> i & 1) || !ks_stated_i(want, i) || ks_null_i(want, i) || !ks_stated_i(said, i))
             continue;
         if (field->type == KS_OBJECT) {
-            any = repeats(*(struct ks_obj *const *)w, *(struct ks_obj *const *)s, UINT64_MAX);
+            any = (field->xml && ks_starts(field->xml, "devices/")) ||
+                  repeats(*(struct ks_obj *const *)w, *(struct ks_obj *const *)s, UINT64_MAX);
         } else if (field->type == KS_MAP) {
             const struct ks_map *map = w;
             for (size_t k = 0; k < map->n && !any; k++) {

@@ -88,6 +88,9 @@ static void of_a_device_that_a_field_is_about(void **state)
                       "<listen type='network' network='lab'/></graphics><video><model type='vga'/></video>"),
           "memory: 1GiB\ngraphics: {vnc: {listen: \"192.0.2.1\"}}\n",
           "graphics: <graphics type=\"vnc\"><listen type=\"network\" network=\"lab\"/></graphics>");
+    check(DOMAIN(CPU, "<graphics type='spice'><listen type='none'/></graphics><video><model type='vga'/></video>"),
+          "memory: 1GiB\ngraphics: {spice: {}}\n",
+          "graphics: <graphics type=\"spice\"><listen type=\"none\"/></graphics>");
 }
 
 static void a_second_card_is_not_libvirts_own(void **state)

@@ -132,8 +132,7 @@ def _nics(guest, root):
 
 def _displays(guest, root):
     for kind, server in (guest.get("graphics") or {}).items():
-        # What it listens on otherwise is in xml, and goes with it.
-        if not isinstance(server, dict) or "<graphics" in guest.get("xml", ""):
+        if not isinstance(server, dict):
             continue
         at = [f"domain/devices/graphics{n}" for n in ("", "[1]", "[2]", "[3]")]
         yield change(["graphics", kind, "listen"], "127.0.0.9", *at)
