@@ -3,58 +3,69 @@
 #include "planners/doctor_private.h"
 
 #define ON(section) (1U << KS_FACTS_##section)
+#define JUDGED(name, need, facts, judge) \
+    { \
+        name, need, facts, judge, NULL, NULL \
+    }
+#define PROGRAM(name, need, program, cure) \
+    { \
+        name, need, ON(PROGRAMS), NULL, program, cure \
+    }
 
 static const struct {
     const char *name;
     enum ks_need need; /* KS_NEED_NOTHING: the judgement knows */
     unsigned facts;    /* sections without which nothing can be said */
-    ks_judge *judge;
+    ks_judge *judge;   /* NULL: whether there is this program */
+    const char *program, *cure;
 } checks[] = {
-    {"cpu", KS_NEED_KVM, ON(CPU), ks_judge_cpu},
-    {"kvm", KS_NEED_KVM, ON(CPU), ks_judge_kvm},
-    {"nested", KS_NEED_NESTED, ON(CPU), ks_judge_nested},
-    {"libvirt", KS_NEED_RUN, 0, ks_judge_libvirt},
-    {"qemu", KS_NEED_GUESTS, ON(PROGRAMS), ks_judge_qemu},
-    {"qemu-img", KS_NEED_IMAGES, ON(PROGRAMS), ks_judge_images},
-    {"machine-types", KS_NEED_NOTHING, ON(LIBVIRT), ks_judge_machines},
-    {"uefi", KS_NEED_EFI, ON(FIRMWARE), ks_judge_firmware},
-    {"secure-boot", KS_NEED_SECURE_BOOT, ON(FIRMWARE), ks_judge_secure_boot},
-    {"privileges", KS_NEED_ROOT, ON(CPU), ks_judge_privileges},
-    {"state-directory", KS_NEED_RUN, ON(STATE), ks_judge_state},
-    {"clock", KS_NEED_NOTHING, ON(CLOCK), ks_judge_clock},
-    {"clocksource", KS_NEED_NOTHING, ON(CLOCK), ks_judge_clocksource},
-    {"confinement", KS_NEED_NOTHING, ON(CPU), ks_judge_confinement},
-    {"iommu", KS_NEED_PASSTHROUGH, ON(IOMMU), ks_judge_iommu},
-    {"interrupt-remapping", KS_NEED_PASSTHROUGH, ON(IOMMU) | ON(KERNEL), ks_judge_remapping},
-    {"vfio-pci", KS_NEED_VFIO, ON(KERNEL), ks_judge_vfio},
-    {"pci-devices", KS_NEED_NOTHING, ON(PCI), ks_judge_devices},
-    {"sriov", KS_NEED_NOTHING, ON(PCI), ks_judge_sriov},
-    {"memory", KS_NEED_NOTHING, ON(MEMORY), ks_judge_memory},
-    {"hugepages", KS_NEED_NOTHING, ON(MEMORY) | ON(CPU), ks_judge_page_sizes},
-    {"hugetlbfs", KS_NEED_NOTHING, ON(MEMORY), ks_judge_hugetlbfs},
-    {"cgroups", KS_NEED_CPUSETS, ON(CGROUPS), ks_judge_cgroups},
-    {"cgroup-cpuset", KS_NEED_RESTRICTIVE, ON(CGROUPS), ks_judge_restrictive},
-    {"ksm", KS_NEED_KSM, ON(KERNEL), ks_judge_ksm},
-    {"numa-balancing", KS_NEED_NUMA_BALANCING, ON(KERNEL), ks_judge_numa_balancing},
-    {"boot-parameters", KS_NEED_NOTHING, ON(KERNEL), ks_judge_boot},
-    {"modules", KS_NEED_NOTHING, ON(KERNEL), ks_judge_modules},
-    {"tun", KS_NEED_TAP, ON(CPU) | ON(KERNEL), ks_judge_tap},
-    {"vhost-net", KS_NEED_VHOST, ON(CPU) | ON(KERNEL), ks_judge_vhost},
-    {"bridge", KS_NEED_BRIDGE, ON(KERNEL), ks_judge_bridge},
-    {"networks", KS_NEED_NOTHING, ON(LINKS), ks_judge_networks},
-    {"dnsmasq", KS_NEED_DNSMASQ, ON(PROGRAMS), ks_judge_dnsmasq},
-    {"packet-filter", KS_NEED_FILTER, ON(PROGRAMS), ks_judge_filter},
-    {"swtpm", KS_NEED_SWTPM, ON(PROGRAMS), ks_judge_swtpm},
-    {"tpm", KS_NEED_TPM, ON(CPU), ks_judge_tpm},
-    {"virtiofsd", KS_NEED_VIRTIOFS, ON(PROGRAMS), ks_judge_virtiofsd},
-    {"lvm", KS_NEED_LVM, ON(PROGRAMS), ks_judge_lvm},
-    {"nfs", KS_NEED_NFS, ON(PROGRAMS), ks_judge_nfs},
-    {"iscsi", KS_NEED_ISCSI, ON(PROGRAMS), ks_judge_iscsi},
-    {"zfs", KS_NEED_ZFS, ON(PROGRAMS), ks_judge_zfs},
-    {"rbd", KS_NEED_RBD, ON(PROGRAMS), ks_judge_rbd},
-    {"cloud-init", KS_NEED_SEED, ON(PROGRAMS), ks_judge_seed},
-    {"files", KS_NEED_NOTHING, ON(PATHS), ks_judge_files},
-    {"directories", KS_NEED_NOTHING, ON(PATHS), ks_judge_directories},
+    JUDGED("cpu", KS_NEED_KVM, ON(CPU), ks_judge_cpu),
+    JUDGED("kvm", KS_NEED_KVM, ON(CPU), ks_judge_kvm),
+    JUDGED("nested", KS_NEED_NESTED, ON(CPU), ks_judge_nested),
+    JUDGED("libvirt", KS_NEED_RUN, 0, ks_judge_libvirt),
+    JUDGED("qemu", KS_NEED_GUESTS, ON(PROGRAMS), ks_judge_qemu),
+    PROGRAM("qemu-img", KS_NEED_IMAGES, "qemu-img", "apt-get install qemu-utils"),
+    JUDGED("machine-types", KS_NEED_NOTHING, ON(LIBVIRT), ks_judge_machines),
+    JUDGED("uefi", KS_NEED_EFI, ON(FIRMWARE), ks_judge_firmware),
+    JUDGED("secure-boot", KS_NEED_SECURE_BOOT, ON(FIRMWARE), ks_judge_secure_boot),
+    JUDGED("privileges", KS_NEED_ROOT, ON(CPU), ks_judge_privileges),
+    JUDGED("state-directory", KS_NEED_RUN, ON(STATE), ks_judge_state),
+    JUDGED("clock", KS_NEED_NOTHING, ON(CLOCK), ks_judge_clock),
+    JUDGED("clocksource", KS_NEED_NOTHING, ON(CLOCK), ks_judge_clocksource),
+    JUDGED("confinement", KS_NEED_NOTHING, ON(CPU), ks_judge_confinement),
+    JUDGED("iommu", KS_NEED_PASSTHROUGH, ON(IOMMU), ks_judge_iommu),
+    JUDGED("interrupt-remapping", KS_NEED_PASSTHROUGH, ON(IOMMU) | ON(KERNEL), ks_judge_remapping),
+    JUDGED("vfio-pci", KS_NEED_VFIO, ON(KERNEL), ks_judge_vfio),
+    JUDGED("pci-devices", KS_NEED_NOTHING, ON(PCI), ks_judge_devices),
+    JUDGED("sriov", KS_NEED_NOTHING, ON(PCI), ks_judge_sriov),
+    JUDGED("memory", KS_NEED_NOTHING, ON(MEMORY), ks_judge_memory),
+    JUDGED("hugepages", KS_NEED_NOTHING, ON(MEMORY) | ON(CPU), ks_judge_page_sizes),
+    JUDGED("hugetlbfs", KS_NEED_NOTHING, ON(MEMORY), ks_judge_hugetlbfs),
+    JUDGED("cgroups", KS_NEED_CPUSETS, ON(CGROUPS), ks_judge_cgroups),
+    JUDGED("cgroup-cpuset", KS_NEED_RESTRICTIVE, ON(CGROUPS), ks_judge_restrictive),
+    JUDGED("ksm", KS_NEED_KSM, ON(KERNEL), ks_judge_ksm),
+    JUDGED("numa-balancing", KS_NEED_NUMA_BALANCING, ON(KERNEL), ks_judge_numa_balancing),
+    JUDGED("boot-parameters", KS_NEED_NOTHING, ON(KERNEL), ks_judge_boot),
+    JUDGED("modules", KS_NEED_NOTHING, ON(KERNEL), ks_judge_modules),
+    JUDGED("tun", KS_NEED_TAP, ON(CPU) | ON(KERNEL), ks_judge_tap),
+    JUDGED("vhost-net", KS_NEED_VHOST, ON(CPU) | ON(KERNEL), ks_judge_vhost),
+    JUDGED("bridge", KS_NEED_BRIDGE, ON(KERNEL), ks_judge_bridge),
+    JUDGED("networks", KS_NEED_NOTHING, ON(LINKS), ks_judge_networks),
+    PROGRAM("dnsmasq", KS_NEED_DNSMASQ, "dnsmasq", "apt-get install dnsmasq-base"),
+    JUDGED("packet-filter", KS_NEED_FILTER, ON(PROGRAMS), ks_judge_filter),
+    JUDGED("swtpm", KS_NEED_SWTPM, ON(PROGRAMS), ks_judge_swtpm),
+    JUDGED("tpm", KS_NEED_TPM, ON(CPU), ks_judge_tpm),
+    PROGRAM("virtiofsd", KS_NEED_VIRTIOFS, "virtiofsd",
+            "apt-get install virtiofsd (Debian 12: qemu-system-common)"),
+    PROGRAM("lvm", KS_NEED_LVM, "vgs", "apt-get install lvm2"),
+    PROGRAM("nfs", KS_NEED_NFS, "mount.nfs", "apt-get install nfs-common"),
+    PROGRAM("iscsi", KS_NEED_ISCSI, "iscsiadm", "apt-get install open-iscsi"),
+    PROGRAM("zfs", KS_NEED_ZFS, "zfs", "apt-get install zfsutils-linux libvirt-daemon-driver-storage-zfs"),
+    /* QEMU's own part of it, which Debian keeps apart. */
+    PROGRAM("rbd", KS_NEED_RBD, "block-rbd.so", "apt-get install qemu-block-extra"),
+    JUDGED("cloud-init", KS_NEED_SEED, ON(PROGRAMS), ks_judge_seed),
+    JUDGED("files", KS_NEED_NOTHING, ON(PATHS), ks_judge_files),
+    JUDGED("directories", KS_NEED_NOTHING, ON(PATHS), ks_judge_directories),
 };
 
 static const char *const health_names[] = {"ok", "note", "unknown", "warning", "missing"};
@@ -196,8 +207,10 @@ struct ks_diagnoses ks_doctor(struct ks_arena *arena, const struct ks_manifest *
         d.need = d.needs[checks[i].need];
         if (why)
             ks_doctor_cannot_tell(&d, NULL, why);
-        else
+        else if (checks[i].judge)
             checks[i].judge(&d);
+        else
+            ks_judge_program(&d, checks[i].program, checks[i].cure);
     }
     return d.diagnoses;
 }

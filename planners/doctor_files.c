@@ -5,7 +5,7 @@
 
 /* ---- programs ----------------------------------------------------------------------------------------------- */
 
-static void judge_program(struct ks_doctor *d, const char *name, const char *cure)
+void ks_judge_program(struct ks_doctor *d, const char *name, const char *cure)
 {
     const char *path = ks_fact_program(d->facts, name);
 
@@ -13,47 +13,6 @@ static void judge_program(struct ks_doctor *d, const char *name, const char *cur
         ks_doctor_ok(d, "%s", path);
     else
         ks_doctor_lacks(d, cure, "there is no %s", name);
-}
-
-void ks_judge_images(struct ks_doctor *d)
-{
-    judge_program(d, "qemu-img", "apt-get install qemu-utils");
-}
-
-void ks_judge_dnsmasq(struct ks_doctor *d)
-{
-    judge_program(d, "dnsmasq", "apt-get install dnsmasq-base");
-}
-
-void ks_judge_virtiofsd(struct ks_doctor *d)
-{
-    judge_program(d, "virtiofsd", "apt-get install virtiofsd (Debian 12: qemu-system-common)");
-}
-
-void ks_judge_lvm(struct ks_doctor *d)
-{
-    judge_program(d, "vgs", "apt-get install lvm2");
-}
-
-void ks_judge_nfs(struct ks_doctor *d)
-{
-    judge_program(d, "mount.nfs", "apt-get install nfs-common");
-}
-
-void ks_judge_iscsi(struct ks_doctor *d)
-{
-    judge_program(d, "iscsiadm", "apt-get install open-iscsi");
-}
-
-void ks_judge_zfs(struct ks_doctor *d)
-{
-    judge_program(d, "zfs", "apt-get install zfsutils-linux libvirt-daemon-driver-storage-zfs");
-}
-
-/* QEMU's own part of it, which Debian keeps apart. */
-void ks_judge_rbd(struct ks_doctor *d)
-{
-    judge_program(d, "block-rbd.so", "apt-get install qemu-block-extra");
 }
 
 void ks_judge_seed(struct ks_doctor *d)
@@ -73,7 +32,7 @@ void ks_judge_swtpm(struct ks_doctor *d)
 {
     static const char cure[] = "apt-get install swtpm swtpm-tools";
 
-    judge_program(d, ks_fact_program(d->facts, "swtpm") ? "swtpm_setup" : "swtpm", cure);
+    ks_judge_program(d, ks_fact_program(d->facts, "swtpm") ? "swtpm_setup" : "swtpm", cure);
 }
 
 void ks_judge_filter(struct ks_doctor *d)

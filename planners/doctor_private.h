@@ -75,6 +75,9 @@ const struct ks_fact_path *ks_fact_path(const struct ks_facts *facts, const char
 /* A boolean module parameter as the kernel prints or takes it. */
 bool ks_fact_is_on(const char *value);
 
+/* A program without which what needs it cannot be done, and the way to get it. */
+void ks_judge_program(struct ks_doctor *d, const char *name, const char *cure);
+
 typedef void ks_judge(struct ks_doctor *d);
 ks_judge ks_judge_cpu, ks_judge_kvm, ks_judge_nested, ks_judge_libvirt, ks_judge_qemu, ks_judge_machines,
     ks_judge_firmware, ks_judge_secure_boot, ks_judge_privileges, ks_judge_state, ks_judge_clock,
@@ -82,6 +85,5 @@ ks_judge ks_judge_cpu, ks_judge_kvm, ks_judge_nested, ks_judge_libvirt, ks_judge
 ks_judge ks_judge_iommu, ks_judge_remapping, ks_judge_vfio, ks_judge_devices, ks_judge_sriov;
 ks_judge ks_judge_memory, ks_judge_page_sizes, ks_judge_hugetlbfs, ks_judge_cgroups, ks_judge_restrictive,
     ks_judge_ksm, ks_judge_numa_balancing, ks_judge_boot, ks_judge_modules;
-ks_judge ks_judge_swtpm, ks_judge_tpm, ks_judge_virtiofsd, ks_judge_vhost, ks_judge_tap, ks_judge_bridge,
-    ks_judge_dnsmasq, ks_judge_filter, ks_judge_networks, ks_judge_images, ks_judge_lvm, ks_judge_nfs,
-    ks_judge_iscsi, ks_judge_zfs, ks_judge_rbd, ks_judge_seed, ks_judge_files, ks_judge_directories;
+ks_judge ks_judge_swtpm, ks_judge_tpm, ks_judge_vhost, ks_judge_tap, ks_judge_bridge, ks_judge_filter,
+    ks_judge_networks, ks_judge_seed, ks_judge_files, ks_judge_directories;
