@@ -188,6 +188,8 @@ void ks_report_hint(struct ks_findings *f, const char *fmt, ...) KS_PRINTF(2, 3)
 /* Takes over an error as a finding; `err` is emptied. Returns -1. */
 int ks_report_error(struct ks_findings *f, struct ks_error *err);
 void ks_findings_add_source(struct ks_findings *f, const char *file, const char *text, size_t len);
+/* Appends what another found, as if it had been reported here; its arena becomes a part of this one's. */
+void ks_findings_join(struct ks_findings *into, struct ks_findings *from);
 /* By file, line, column; stable. Call before printing. Drops exact repetitions. */
 void ks_findings_sort(struct ks_findings *f);
 /*
@@ -198,6 +200,11 @@ void ks_findings_sort(struct ks_findings *f);
  * `color` adds ANSI colours. Control characters in the line are printed as '?'.
  */
 void ks_findings_print(FILE *out, const struct ks_findings *f, bool color);
+
+/* ---- two at once -------------------------------------------------------------------------------------------- */
+
+/* Calls fn(first) and fn(second), each in a thread of its own, and returns when both have. */
+void ks_both(void *(*fn)(void *), void *first, void *second);
 
 /* ---- text ------------------------------------------------------------------------------------------------- */
 

@@ -58,6 +58,23 @@ void ks_findings_add_source(struct ks_findings *f, const char *file, const char 
     *ks_vec_add(f->arena, &f->sources) = (struct ks_source){file, text, len};
 }
 
+void ks_findings_join(struct ks_findings *into, struct ks_findings *from)
+{
+    const size_t n_errors = into->n_errors + from->n_errors; /* of those, too, that were not kept */
+
+    for (size_t i = 0; i < from->n; i++) {
+        add(into, from->v[i].severity, from->v[i].code, from->v[i].at, from->v[i].msg);
+        if (from->v[i].hint && into->n_omitted == 0)
+            into->v[into->n - 1].hint = from->v[i].hint;
+    }
+    into->n_errors = n_errors;
+    into->n_omitted += from->n_omitted;
+    for (size_t i = 0; i < from->sources.n; i++)
+        *ks_vec_add(into->arena, &into->sources) = from->sources.v[i];
+    ks_arena_join(into->arena, from->arena);
+    *from = (struct ks_findings){0};
+}
+
 /* ---- order ------------------------------------------------------------------------------------------------ */
 
 static int compare_u32(uint32_t a, uint32_t b)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From files to a manifest: one tree, profiles applied, loaded by the tables, and checked as a whole. */
-#include <pthread.h>
 #include <strings.h>
 
 #include "schema/manifest_private.h"
@@ -102,16 +101,12 @@ static bool load_halves(struct loading *g)
 {
     struct part parts[2];
     const size_t middle = g->guests->n / 2;
-    pthread_t other;
     bool clean;
 
     part_start(&parts[0], g, 0, middle);
     part_start(&parts[1], g, middle, g->guests->n);
-    const bool started = pthread_create(&other, NULL, load_part, &parts[1]) == 0;
-    (void)load_part(&parts[0]);
-    if (started)
-        (void)pthread_join(other, NULL);
-    clean = started && parts[0].findings.n == 0 && parts[1].findings.n == 0;
+    ks_both(load_part, &parts[0], &parts[1]);
+    clean = parts[0].findings.n == 0 && parts[1].findings.n == 0;
     for (size_t i = 0; i < KS_COUNT(parts); i++) {
         for (size_t k = 0; clean && k < parts[i].guests.n; k++)
             ks_map_put(g->l.arena, &g->m->guests, parts[i].guests.v[k]);

@@ -160,6 +160,25 @@ static void beyond_the_limit_is_counted(void **state)
     expect_printed(false, "and 7 more\n");
 }
 
+static void what_another_found_is_joined(void **state)
+{
+    (void)state;
+    struct ks_findings other = {.arena = ks_arena_new()};
+
+    ks_report(&f, KS_E_INVALID, at("a", 1, 1), "ours");
+    for (int i = 0; i < KS_FINDINGS_MAX + 2; i++) {
+        ks_report(&other, KS_E_INVALID, at("b", (uint32_t)i + 1, 1), "%d", i);
+        ks_report_hint(&other, "hint %d", i);
+    }
+    ks_findings_join(&f, &other);
+    assert_int_equal(f.n, KS_FINDINGS_MAX);
+    assert_int_equal(f.n_omitted, 3);
+    assert_int_equal(f.n_errors, KS_FINDINGS_MAX + 3);
+    assert_string_equal(f.v[0].msg, "ours");
+    assert_string_equal(f.v[KS_FINDINGS_MAX - 1].hint, "hint 498");
+    assert_null(other.arena);
+}
+
 static void error_becomes_finding(void **state)
 {
     (void)state;
@@ -183,6 +202,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_lines_are_clipped, setup, teardown),
         cmocka_unit_test_setup_teardown(sort_is_stable_and_drops_repetitions, setup, teardown),
         cmocka_unit_test_setup_teardown(beyond_the_limit_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_another_found_is_joined, setup, teardown),
         cmocka_unit_test_setup_teardown(error_becomes_finding, setup, teardown),
     };
 
