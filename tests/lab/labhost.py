@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the tests in a lab ask of their host: commands, PFs and VFs, libvirt, kvmstate."""
-import importlib.util
 import json
 import os
 import pathlib
@@ -182,15 +181,6 @@ def guest_xml(name, devices="", memory_mib=64, backing=""):
   <features><acpi/></features>
   <devices>{devices}</devices>
 </domain>"""
-
-
-def guest_library():
-    """tests/integration/lib/guest.py: guests with an operating system, of which one boots here in minutes."""
-    path = pathlib.Path(__file__).parents[1] / "integration" / "lib" / "guest.py"
-    spec = importlib.util.spec_from_file_location("guest_library", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def hugepages_path(node, kib=2048):

@@ -40,17 +40,17 @@ def domain_type():
     return "kvm" if os.path.exists("/dev/kvm") else "qemu"
 
 
-def _module_files(release, modules):
+def _module_files(release):
     """The files to load, in their order, without repetition."""
     files = {}
-    for module in modules:
+    for module in MODULES:
         text = subprocess.run(["/sbin/modprobe", "-S", release, "--show-depends", module], check=False,
                               capture_output=True, text=True).stdout
         files.update((line.split()[1], None) for line in text.splitlines() if line.startswith("insmod "))
     return [Path(f) for f in files]
 
 
-def build_initrd(path, modules=tuple(MODULES)):
+def build_initrd(path):
     """Writes the test guest's initrd to `path`."""
     busybox = Path("/bin/busybox")
     if not busybox.exists():
@@ -61,7 +61,7 @@ def build_initrd(path, modules=tuple(MODULES)):
             (root / folder).mkdir(parents=True)
         (root / "bin/busybox").write_bytes(busybox.read_bytes())
         names = []
-        for file in _module_files(kernel().name[8:], modules):
+        for file in _module_files(kernel().name[8:]):
             data = file.read_bytes()
             names.append(file.name.removesuffix(".xz"))
             (root / "lib/modules" / names[-1]).write_bytes(lzma.decompress(data) if file.suffix == ".xz" else data)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests with VFs and whole PCI devices, by manifest."""
-import pathlib
 import subprocess
 
 import labhost
@@ -61,30 +60,6 @@ def test_the_count_changes_under_a_running_guest(ens1, libvirt, kvmstate):
         assert (info["address"], [vlan["vlan"] for vlan in info["vlan_list"]]) == ("52:54:00:aa:00:01", [42])
         assert shown_by_lspci(ens1.vf(1)) == "vfio-pci"
         assert shown_by_lspci(ens1.vf(0)) != "vfio-pci"
-
-
-def test_a_guest_with_a_driver_gives_its_vf_back_and_gets_it_again(ens1, libvirt, kvmstate):
-    """The one case for which an operating system has to boot."""
-    library, images, mac = labhost.guest_library(), pathlib.Path("/var/lib/libvirt/images"), "52:54:00:aa:00:01"
-    images.mkdir(mode=0o755, parents=True, exist_ok=True)
-    library.build_initrd(images / "initrd", ["button", "evdev", "igbvf"])
-    system = f"""    direct-kernel:
-      kernel: {library.kernel()}
-      initrd: {images}/initrd
-      cmdline: console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check random.trust_cpu=on
-    xml: <devices><serial type='file'><source path='{images}/serial.log'/></serial></devices>
-"""
-    head = manifest("{}").replace("64MiB", "160MiB")
-    with_vf = head.replace("nics: {}", f"nics: {{fast: {{vf: {{pf: ens1, index: 1}}, mac: {mac}}}}}") + system
-    console = library.Console(lambda: (images / "serial.log").read_text(errors="replace"))
-    kvmstate.apply_and_settle(with_vf)
-    console.wait("it has the VF", lambda report: mac in report["nics"], timeout=900)
-    running = virsh("domid", "g1")
-    for wanted, driver, has in ((head + system, "igbvf", False), (with_vf, "vfio-pci", True)):
-        kvmstate.apply_and_settle(wanted)
-        assert virsh("domid", "g1") == running
-        assert labhost.driver(ens1.vf(1)) == driver
-        console.wait("it has seen that", lambda report, has=has: (mac in report["nics"]) == has, timeout=300)
 
 
 def test_a_pool_of_vfs(ens1, libvirt, kvmstate):
