@@ -60,6 +60,10 @@ def lease(station):
     return address
 
 
+def known_leases(host):
+    return [entry["ipaddr"] for entry in host.conn.networkLookupByName("out").DHCPLeases()]
+
+
 def master(host, port):
     return host.exec("readlink", f"/sys/class/net/{port}/master").stdout.strip().rsplit("/", 1)[-1]
 
@@ -68,8 +72,9 @@ def test_nat(desired, host, started, station):
     started("nat", autostart=True)
     inner, _outer = station()
     index = host.exec("cat", "/sys/class/net/vbr-f/ifindex").ok().stdout
-    assert lease(inner) == "10.78.0.11"
-    assert [entry["ipaddr"] for entry in host.conn.networkLookupByName("out").DHCPLeases()] == ["10.78.0.11"]
+    wait_for("an address", lambda: lease(inner) == "10.78.0.11", timeout=60)
+    # dnsmasq answers first, and has a helper write the lease down afterwards.
+    wait_for("libvirt to know the lease", lambda: known_leases(host) == ["10.78.0.11"])
     assert inner.reaches("192.0.2.2"), "what is outside answers to the host's address"
     desired.settled()
     # Hosts and ranges change under it: the bridge is the same link, and the station's port is still in it.
@@ -92,7 +97,7 @@ def test_nat(desired, host, started, station):
 def test_route_becomes_nat_with_leave_alone(desired, host, started, station):
     started("route")
     inner, outer = station()
-    assert lease(inner) == "10.78.0.11"
+    wait_for("an address", lambda: lease(inner) == "10.78.0.11", timeout=60)
     outer.exec("ip", "route", "add", "10.78.0.0/24", "via", "192.0.2.1").ok()
     assert inner.reaches("192.0.2.2")
     desired.settled()

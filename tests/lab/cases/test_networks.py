@@ -50,7 +50,8 @@ def test_nat_and_route_give_leases(libvirt, kvmstate, client):
     assert "10.78.0.0/24" in run("iptables", "-S").stdout
     assert lease(client("vbr-lan", "52:54:00:00:77:01")) == "10.77.0.11"
     assert lease(client("vbr-dmz", "52:54:00:00:78:01")).startswith("10.78.0.1")
-    [leased] = labhost.connection().networkLookupByName("lan").DHCPLeases()
+    # dnsmasq answers first, and has a helper write the lease down afterwards.
+    [leased] = labhost.wait_for(labhost.connection().networkLookupByName("lan").DHCPLeases, "the lease", 60)
     assert leased["ipaddr"] == "10.77.0.11"
     # A host that comes is served at once, by the bridge that is there.
     index = (labhost.NET / "vbr-lan" / "ifindex").read_text()
