@@ -121,8 +121,22 @@ static struct chunk *chunk_add(struct ks_arena *arena, size_t size)
     return c;
 }
 
-static void *alloc_slow(struct ks_arena *arena, size_t size, size_t room)
+static inline size_t room_of(size_t size)
 {
+    return (size + RED_ZONE + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+/* Apart, so that who finds room in the chunk has no registers to save. */
+__attribute__((noinline)) static void *alloc_slow(struct ks_arena *arena, size_t size)
+{
+    if (size == 0)
+        return ks_arena_alloc(arena, 1); /* so that two objects never share an address */
+    if (size > PTRDIFF_MAX / 2)
+        abort();
+    arena->used += size;
+
+    const size_t room = room_of(size);
+
     if (room > CHUNK_FIRST / 4) { /* a chunk of its own; the one that is being filled goes on being filled */
         struct chunk *c = chunk_add(arena, room);
 
@@ -142,19 +156,12 @@ static void *alloc_slow(struct ks_arena *arena, size_t size, size_t room)
 
 void *ks_arena_alloc(struct ks_arena *arena, size_t size)
 {
-    if (size == 0)
-        size = 1; /* so that two objects never share an address */
-    if (size > PTRDIFF_MAX / 2)
-        abort();
-
-    size_t room = (size + RED_ZONE + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-
-    arena->used += size;
-    if (room > (size_t)(arena->end - arena->at))
-        return alloc_slow(arena, size, room);
-
+    const size_t left = (size_t)(arena->end - arena->at), room = room_of(size);
     void *p = arena->at;
 
+    if (size - 1 >= left || room > left) /* none of size 0, and no room that went around */
+        return alloc_slow(arena, size);
+    arena->used += size;
     arena->at += room;
     UNPOISON(p, size);
     return p;
