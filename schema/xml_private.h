@@ -1,51 +1,92 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the makers of trees that are only read (xml_scratch.c, xml_quick.c) leave for the walkers over them: each of
- * their elements says of which names it has children and attributes, as bits of a hash of the first two letters.
- * Most rows are not there in most elements, and a look at one word tells so. A tree of libxml2's own says nothing,
- * and is walked.
+ * their elements says which names none of its children and attributes has, as bits of a hash of the first two
+ * letters. Most rows are not there in most elements, and a look at one word tells so. A tree of libxml2's own says
+ * nothing, and is walked.
  */
 #pragma once
 
+#include <libxml/parserInternals.h>
+
 #include "schema/xml.h"
 
-enum { KS_XML_HINTS = 8 * sizeof(uintptr_t) - 1 }; /* the lowest bit: there are hints */
-
-static inline uintptr_t ks_xml_hint_(unsigned char first, unsigned char second, bool attr)
+/* The bit of a name, which ends as one in a path may: what ends it there, and little else, comes before 'a'. */
+static inline uintptr_t ks_xml_hint(const char *name)
 {
-    if (second == '/' || second == '[' || second == ']' || second == '=') /* what ends a name in a path */
-        second = '\0';
-    return (uintptr_t)2 << (first * 11U + second * 5U + (attr ? 29U : 0U)) % KS_XML_HINTS;
+    const unsigned first = (unsigned char)name[0], second = (unsigned char)name[1];
+
+    return (uintptr_t)1 << (first * 11 + (second < 'a' ? 0 : second * 5)) % (8 * sizeof(uintptr_t));
 }
 
-static inline uintptr_t ks_xml_hint(const char *name, bool attr)
+/*
+ * The nodes of such a tree are as long as what is asked of them: half of a document's would be what only libxml2's
+ * own use has room for, to be cleared for each.
+ */
+static inline xmlNode *ks_xml_new_element(struct ks_arena *arena, const char *name)
 {
-    return ks_xml_hint_((unsigned char)name[0], name[0] ? (unsigned char)name[1] : 0, attr);
+    xmlNode *node = ks_arena_alloc(arena, offsetof(xmlNode, line));
+
+    node->type = XML_ELEMENT_NODE;
+    node->name = (const xmlChar *)name;
+    node->psvi = node->_private = (void *)UINTPTR_MAX;
+    return node;
 }
 
-/* Says that `node` has a child, or an attribute, of this name; or, with "", just that such things are said. */
-static inline void ks_xml_hint_add(xmlNode *node, const char *name, bool attr)
+static inline xmlNode *ks_xml_new_text(struct ks_arena *arena, xmlElementType type, char *text)
 {
-    node->psvi = (void *)((uintptr_t)node->psvi | 1 | (*name ? ks_xml_hint(name, attr) : 0));
+    xmlNode *node = ks_arena_alloc(arena, offsetof(xmlNode, properties));
+
+    node->type = type;
+    node->name = type == XML_TEXT_NODE ? xmlStringText : NULL;
+    node->content = (xmlChar *)text;
+    return node;
+}
+
+/* Behind `last`, the last one of `node`, or NULL. */
+static inline xmlAttr *ks_xml_new_attr(struct ks_arena *arena, xmlNode *node, xmlAttr *last, const char *name,
+                                       char *value)
+{
+    xmlAttr *attr = ks_arena_alloc(arena, offsetof(xmlAttr, atype));
+
+    attr->type = XML_ATTRIBUTE_NODE;
+    attr->name = (const xmlChar *)name;
+    attr->parent = node;
+    attr->prev = last;
+    attr->_private = value;
+    *(last ? &last->next : &node->properties) = attr;
+    node->_private = (void *)((uintptr_t)node->_private & ~ks_xml_hint(name));
+    return attr;
+}
+
+/* As the last one that `parent` holds. */
+static inline void ks_xml_append_node(xmlNode *parent, xmlNode *node)
+{
+    xmlNode *last = parent->last;
+
+    node->parent = parent;
+    node->prev = last;
+    *(last ? &last->next : &parent->children) = node;
+    parent->last = node;
+    if (node->type == XML_ELEMENT_NODE)
+        parent->psvi = (void *)((uintptr_t)parent->psvi & ~ks_xml_hint((const char *)node->name));
 }
 
 /* Whether `node` has certainly no child element, or attribute, of the name that stands at the start of `path`. */
 static inline bool ks_xml_lacks(const xmlNode *node, const char *path, bool attr)
 {
-    const uintptr_t hints = (uintptr_t)node->psvi;
-
-    return hints && !(hints & ks_xml_hint(path, attr));
+    return (uintptr_t)(attr ? node->_private : node->psvi) & ks_xml_hint(path);
 }
 
 /*
- * An attribute's value. In a tree that is only read it lies in ->psvi, and there is no node for its text: half of
- * such a tree would be nodes of attributes' texts. In libxml2's own it is one text: without a DTD there is no
+ * An attribute's value. In a tree that is only read it lies in ->_private, and there is no node for its text: half
+ * of such a tree would be nodes of attributes' texts. In libxml2's own it is one text: without a DTD there is no
  * entity left.
  */
 static inline const char *ks_xml_attr_value(const xmlAttr *attr)
 {
-    if (attr->psvi)
-        return attr->psvi;
+    if (attr->_private)
+        return attr->_private;
     return attr->children && attr->children->content ? (const char *)attr->children->content : "";
 }
 

@@ -5,8 +5,6 @@
  * know, or might be wrong, it leaves to libxml2. What it takes, libxml2 takes too, and gives the same tree
  * (tests/fuzz/fuzz_xml.c).
  */
-#include <libxml/parserInternals.h>
-
 #include "schema/xml_private.h"
 
 enum {
@@ -46,126 +44,99 @@ static const uint8_t classes[256] = {
 
 struct quick {
     struct ks_arena *arena;
-    char *at; /* the next byte */
     xmlNode *root, *open;
     unsigned depth;
 };
+
+/* Where to read on is handed from one to the next, and not kept in memory, where each byte that is written might
+ * change it. NULL: this is not for us. */
 
 static inline bool is(char c, uint8_t class)
 {
     return classes[(unsigned char)c] & class;
 }
 
-/* Moves over a name; false when there is none. */
-static bool skip_name(struct quick *q)
+/* Behind the bytes of that class; a few at a time, since that is all there is to do for most bytes of a document.
+ */
+static inline char *span(char *at, uint8_t class)
 {
-    char *at = q->at; /* kept out of memory, where each byte that is written might change it */
-
-    if (!is(*at, FIRST))
-        return false;
-    while (is(*at, NAME))
-        at++;
-    q->at = at;
-    return true;
+    for (;; at += 4) {
+        if (!is(at[0], class))
+            return at;
+        if (!is(at[1], class))
+            return at + 1;
+        if (!is(at[2], class))
+            return at + 2;
+        if (!is(at[3], class))
+            return at + 3;
+    }
 }
 
-static void skip_blanks(struct quick *q)
+/* Behind a name. */
+static inline char *name_end(char *at)
 {
-    char *at = q->at;
-
-    while (is(*at, BLANK))
-        at++;
-    q->at = at;
+    return is(*at, FIRST) ? span(at + 1, NAME) : NULL;
 }
 
-/* Moves over an entity; its character, or 0. */
-static char entity(struct quick *q)
+/* The character of an entity, or 0, and where it ends. */
+static char entity(char *at, char **ret_end)
 {
     static const struct {
         char text[7], c;
     } entities[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&apos;", '\''}, {"&quot;", '"'}};
 
     for (size_t i = 0; i < KS_COUNT(entities); i++) {
-        if (ks_starts(q->at, entities[i].text)) {
-            q->at += strlen(entities[i].text);
+        if (ks_starts(at, entities[i].text)) {
+            *ret_end = at + strlen(entities[i].text);
             return entities[i].c;
         }
     }
     return '\0';
 }
 
-/* Moves to `end` and makes what is before it a text; false when there is something else. */
-static bool take(struct quick *q, char end, uint8_t class)
+/* The same as take(), from the first byte on that may not be as it stands. */
+__attribute__((noinline)) static char *take_rest(char *at, char end, uint8_t class)
 {
-    const uint8_t plain = class == VALUE ? PLAIN : class;
-    char *to = q->at;
-
-    while (is(*to, plain)) /* most of it; '<', which ends a text, is none */
-        to++;
-    for (q->at = to; *q->at != end; to++) {
-        if (is(*q->at, class))
-            *to = *q->at++;
-        else if (*q->at != '&' || !(*to = entity(q)))
-            return false;
+    for (char *to = at;; to++) {
+        if (*at == end) {
+            *to = '\0';
+            return at;
+        }
+        if (is(*at, class))
+            *to = *at++;
+        else if (*at != '&' || !(*to = entity(at, &at)))
+            return NULL;
     }
-    *to = '\0';
-    return true;
+}
+
+/* Makes what is before `end` a text; NULL when there is something else. */
+static inline char *take(char *at, char end, uint8_t class)
+{
+    at = span(at, class == VALUE ? PLAIN : class); /* most of it; '<', which ends a text, is none */
+    if (*at != end)
+        return take_rest(at, end, class);
+    *at = '\0';
+    return at;
 }
 
 /* ---- making nodes ------------------------------------------------------------------------------------------- */
 
 static void append(struct quick *q, xmlNode *node)
 {
-    xmlNode *parent = q->open;
-
-    node->parent = parent;
-    if (!parent) {
-        q->root = node;
-        return;
-    }
-    node->prev = parent->last;
-    if (node->prev)
-        node->prev->next = node;
+    if (q->open)
+        ks_xml_append_node(q->open, node);
     else
-        parent->children = node;
-    parent->last = node;
-}
-
-static xmlNode *make_text(xmlNode *node, char *text)
-{
-    node->type = XML_TEXT_NODE;
-    node->name = xmlStringText;
-    node->content = (xmlChar *)text;
-    return node;
+        q->root = node;
 }
 
 static bool has_attr(const xmlNode *node, const char *name)
 {
-    for (const xmlAttr *a = node->properties; a && !ks_xml_lacks(node, name, true); a = a->next)
+    if (ks_xml_lacks(node, name, true))
+        return false;
+    for (const xmlAttr *a = node->properties; a; a = a->next)
         if (ks_xml_same_name(a->name, name))
             return true;
     return false;
-}
-
-static bool add_attr(struct quick *q, xmlNode *node, xmlAttr **last, const char *name, char *value)
-{
-    xmlAttr *attr;
-
-    if ((*name == 'x' && strcmp(name, "xmlns") == 0) || has_attr(node, name))
-        return false;
-    attr = ks_new(q->arena, xmlAttr);
-    attr->type = XML_ATTRIBUTE_NODE;
-    attr->name = (const xmlChar *)name;
-    attr->parent = node;
-    attr->prev = *last;
-    attr->psvi = value;
-    if (*last)
-        (*last)->next = attr;
-    else
-        node->properties = attr;
-    *last = attr;
-    ks_xml_hint_add(node, name, true);
-    return true;
 }
 
 /* ---- namespaces --------------------------------------------------------------------------------------------- */
@@ -204,131 +175,127 @@ static bool set_ns(struct quick *q, xmlNode *node, const char *prefix)
 
 /* ---- tags --------------------------------------------------------------------------------------------------- */
 
-/* NAME='VALUE'. */
-static bool read_attr(struct quick *q, xmlNode *node, xmlAttr **last)
+/* xmlns:PREFIX='VALUE', with `at` at the colon. */
+static char *read_ns(struct quick *q, char *name, char *at, xmlNode *node)
 {
-    char *name = q->at, *end, *value, *prefixed = NULL;
+    char *prefix = at + 1, *end = name_end(prefix), *value;
 
-    if (!skip_name(q))
-        return false;
-    end = q->at;
-    if (*end == ':') {
-        prefixed = ++q->at;
-        if (!skip_name(q) || end - name != 5 || memcmp(name, "xmlns", 5) != 0)
-            return false;
-        end = q->at;
-    }
-    if (q->at[0] != '=' || (q->at[1] != '\'' && q->at[1] != '"'))
-        return false;
-    q->at += 2;
-    value = q->at;
-    if (!take(q, q->at[-1], VALUE))
-        return false;
-    q->at++;
+    if (!end || at - name != 5 || memcmp(name, "xmlns", 5) != 0 || *end != '=' || (end[1] != '\'' && end[1] != '"'))
+        return NULL;
+    value = end + 2;
+    at = take(value, value[-1], VALUE);
     *end = '\0';
-    return prefixed ? add_ns(q, node, prefixed, value) : add_attr(q, node, last, name, value);
+    return at && add_ns(q, node, prefix, value) ? at + 1 : NULL;
 }
 
-/* Reads attributes up to the end of the tag, which it moves over: '>' or '/'; '\0' when it is neither. */
-static char read_attrs(struct quick *q, xmlNode *node, char c)
+/* NAME='VALUE'. */
+static inline char *read_attr(struct quick *q, char *name, xmlNode *node, xmlAttr **last)
+{
+    char *end = name_end(name), *value, *at;
+
+    if (!end)
+        return NULL;
+    if (*end != '=' || (end[1] != '\'' && end[1] != '"'))
+        return *end == ':' ? read_ns(q, name, end, node) : NULL;
+    value = end + 2;
+    at = take(value, value[-1], VALUE);
+    *end = '\0';
+    if (!at || (*name == 'x' && strcmp(name, "xmlns") == 0) || has_attr(node, name))
+        return NULL;
+    *last = ks_xml_new_attr(q->arena, node, *last, name, value);
+    return at + 1;
+}
+
+/* Behind the tag, of which `at` is where the attributes may start. */
+static inline char *read_attrs(struct quick *q, char *at, xmlNode *node)
 {
     xmlAttr *last = NULL;
 
-    for (unsigned n = 0; c == ' '; n++) {
-        while (*q->at == ' ')
-            q->at++;
-        if (*q->at != '/' && *q->at != '>' && (n == ATTRS_MAX || !read_attr(q, node, &last)))
-            return '\0';
-        c = *q->at++;
+    for (unsigned n = 0; *at == ' '; n++) {
+        do
+            at++;
+        while (*at == ' ');
+        if (*at == '/' || *at == '>')
+            break;
+        if (n == ATTRS_MAX || !(at = read_attr(q, at, node, &last)))
+            return NULL;
     }
-    if (c == '/')
-        return *q->at++ == '>' ? '/' : '\0';
-    return c == '>' ? '>' : '\0';
+    at += *at == '/';
+    return *at == '>' ? at + 1 : NULL;
 }
 
-static bool open_tag(struct quick *q)
+static inline char *open_tag(struct quick *q, char *name)
 {
-    xmlNode *node = ks_new(q->arena, xmlNode);
-    char *name = q->at, *prefix = NULL, c;
+    char *end = name_end(name), *prefix = NULL, *at;
+    xmlNode *node;
 
-    if (!skip_name(q))
-        return false;
-    if (*q->at == ':') {
+    if (end && *end == ':') {
         prefix = name;
-        *q->at++ = '\0';
-        name = q->at;
-        if (!skip_name(q))
-            return false;
+        *end = '\0';
+        name = end + 1;
+        end = name_end(name);
     }
-    node->type = XML_ELEMENT_NODE;
-    node->name = (const xmlChar *)name;
-    ks_xml_hint_add(node, "", false);
-    c = *q->at;
-    *q->at++ = '\0';
-    c = read_attrs(q, node, c);
-    if (!c || (prefix && !set_ns(q, node, prefix)))
-        return false;
+    if (!end)
+        return NULL;
+    node = ks_xml_new_element(q->arena, name);
+    at = read_attrs(q, end, node);
+    if (!at || (prefix && !set_ns(q, node, prefix)))
+        return NULL;
+    const bool empty = at[-2] == '/';
+    *end = '\0';
     append(q, node);
-    if (q->open)
-        ks_xml_hint_add(q->open, name, false);
-    if (c == '>') {
-        q->open = node;
-        return ++q->depth < DEPTH_MAX;
-    }
-    return true;
+    if (empty)
+        return at;
+    q->open = node;
+    return ++q->depth < DEPTH_MAX ? at : NULL;
 }
 
-static bool expect(struct quick *q, const char *text)
+/* Behind this text. */
+static inline char *expect(char *at, const char *text)
 {
-    char *at = q->at;
-
     for (; *text; text++, at++)
         if (*at != *text)
-            return false;
-    q->at = at;
-    return true;
+            return NULL;
+    return at;
 }
 
-static bool close_tag(struct quick *q)
+static char *close_tag(struct quick *q, char *at)
 {
     const xmlNode *node = q->open;
 
-    q->at++; /* '/' */
-    if (!node || (node->ns && (!expect(q, (const char *)node->ns->prefix) || !expect(q, ":"))) ||
-        !expect(q, (const char *)node->name) || !expect(q, ">"))
-        return false;
+    if (node && node->ns && (at = expect(at, (const char *)node->ns->prefix)))
+        at = expect(at, ":");
+    if (!node || !at || !(at = expect(at, (const char *)node->name)) || *at != '>')
+        return NULL;
     q->open = node->parent;
     q->depth--;
-    return true;
+    return at + 1;
 }
 
 /* Up to the next tag. */
-static bool read_text(struct quick *q)
+static inline char *read_text(struct quick *q, char *text)
 {
-    char *text = q->at;
+    char *at = span(text, BLANK);
 
-    skip_blanks(q);
-    if (*q->at == '<' && (q->at == text || !ks_xml_keeps_blanks(q->open, q->at[1] == '/')))
-        return true;
-    if (!take(q, '<', TEXT))
-        return false;
-    append(q, make_text(ks_new(q->arena, xmlNode), text));
-    return true;
+    if (*at == '<' && (at == text || !ks_xml_keeps_blanks(q->open, at[1] == '/')))
+        return at;
+    at = take(at, '<', TEXT);
+    if (at)
+        append(q, ks_xml_new_text(q->arena, XML_TEXT_NODE, text));
+    return at;
 }
 
 xmlNode *ks_xml_quick(struct ks_arena *arena, char *text, size_t len)
 {
-    struct quick q = {.arena = arena, .at = text};
+    struct quick q = {.arena = arena};
+    char *at = text;
 
     if (len > LENGTH_MAX || *text != '<')
         return NULL;
-    do {
-        q.at++; /* '<', or what take() made of it */
-        if (!(*q.at == '/' ? close_tag(&q) : open_tag(&q)))
-            return NULL;
-    } while (q.open && read_text(&q));
-    if (q.open)
+    do { /* at '<', or what take() made of it */
+        at = at[1] == '/' ? close_tag(&q, at + 2) : open_tag(&q, at + 1);
+    } while (at && q.open && (at = read_text(&q, at)));
+    if (!at)
         return NULL;
-    skip_blanks(&q);
-    return q.at == text + len ? q.root : NULL;
+    return span(at, BLANK) == text + len ? q.root : NULL;
 }

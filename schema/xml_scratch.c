@@ -8,7 +8,6 @@
  * blanks between elements dropped by the same rule.
  */
 #include <libxml/parser.h>
-#include <libxml/parserInternals.h>
 
 #include "schema/xml_private.h"
 
@@ -28,29 +27,15 @@ static struct ks_xml_scratch *scratch_of(void *data)
 
 static void append(struct ks_xml_scratch *s, xmlNode *node)
 {
-    node->parent = s->at;
-    if (!s->at) {
-        s->root = node;
-        return;
-    }
-    node->prev = s->at->last;
-    if (node->prev)
-        node->prev->next = node;
+    if (s->at)
+        ks_xml_append_node(s->at, node);
     else
-        s->at->children = node;
-    s->at->last = node;
-    if (node->type == XML_ELEMENT_NODE)
-        ks_xml_hint_add(s->at, (const char *)node->name, false);
+        s->root = node;
 }
 
 static xmlNode *make_text(struct ks_xml_scratch *s, xmlElementType type, const char *text, size_t len)
 {
-    xmlNode *node = ks_new(s->arena, xmlNode);
-
-    node->type = type;
-    node->name = type == XML_TEXT_NODE ? xmlStringText : NULL;
-    node->content = (xmlChar *)ks_strndup(s->arena, text, len);
-    return node;
+    return ks_xml_new_text(s->arena, type, ks_strndup(s->arena, text, len));
 }
 
 static bool is_blank(const char *text, size_t len)
@@ -105,42 +90,33 @@ static xmlNs *namespace_of(struct ks_xml_scratch *s, const xmlChar *prefix, cons
     return ns;
 }
 
-/* libxml2's five for each attribute: name, prefix, URI, where the value starts and where it ends. */
-static void add_attr(struct ks_xml_scratch *s, xmlNode *node, xmlAttr **end, const xmlChar **five)
+/* A prefix that no namespace was declared for is part of the name. */
+static const char *name_of(struct ks_xml_scratch *s, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
 {
-    xmlAttr *attr = ks_new(s->arena, xmlAttr);
+    return prefix && !uri ? ks_sprintf(s->arena, "%s:%s", (const char *)prefix, (const char *)name)
+                          : (const char *)name;
+}
 
-    attr->type = XML_ATTRIBUTE_NODE;
-    attr->name = five[1] && !five[2]
-                     ? (const xmlChar *)ks_sprintf(s->arena, "%s:%s", (const char *)five[1], (const char *)five[0])
-                     : five[0];
+/* libxml2's five for each attribute: name, prefix, URI, where the value starts and where it ends. */
+static xmlAttr *add_attr(struct ks_xml_scratch *s, xmlNode *node, xmlAttr *last, const xmlChar **five)
+{
+    char *value = ks_strndup(s->arena, (const char *)five[3], (size_t)(five[4] - five[3]));
+    xmlAttr *attr = ks_xml_new_attr(s->arena, node, last, name_of(s, five[0], five[1], five[2]), value);
+
     attr->ns = namespace_of(s, five[1], five[2]);
-    attr->parent = node;
-    attr->prev = *end;
-    if (*end)
-        (*end)->next = attr;
-    else
-        node->properties = attr;
-    *end = attr;
-    ks_xml_hint_add(node, (const char *)attr->name, true);
-    attr->psvi = ks_strndup(s->arena, (const char *)five[3], (size_t)(five[4] - five[3]));
+    return attr;
 }
 
 static void on_start(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_ns,
                      const xmlChar **namespaces, int n_attrs, int n_defaulted, const xmlChar **attrs)
 {
     struct ks_xml_scratch *s = scratch_of(data);
-    xmlNode *node = ks_new(s->arena, xmlNode);
-    xmlAttr *end = NULL;
+    xmlNode *node = ks_xml_new_element(s->arena, name_of(s, name, prefix, uri));
+    xmlAttr *last = NULL;
 
     (void)n_defaulted; /* only a document type has any */
     end_text(s, false);
-    node->type = XML_ELEMENT_NODE;
-    node->name = prefix && !uri
-                     ? (const xmlChar *)ks_sprintf(s->arena, "%s:%s", (const char *)prefix, (const char *)name)
-                     : name;
     node->ns = namespace_of(s, prefix, uri);
-    ks_xml_hint_add(node, "", false);
     for (int i = n_ns - 1; i >= 0; i--) {
         xmlNs *ns = namespace_of(s, namespaces[2 * i], namespaces[2 * i + 1]);
         if (ns)
@@ -149,7 +125,7 @@ static void on_start(void *data, const xmlChar *name, const xmlChar *prefix, con
     }
     append(s, node);
     for (int i = 0; i < n_attrs; i++)
-        add_attr(s, node, &end, attrs + 5 * (size_t)i);
+        last = add_attr(s, node, last, attrs + 5 * (size_t)i);
     s->at = node;
 }
 
