@@ -226,6 +226,7 @@ struct ks_kind {
     const char *(*seq_key)(struct ks_arena *arena, const struct ks_obj *obj, size_t index);
     /* Checks between fields of one object, after loading. */
     void (*validate)(const struct ks_obj *obj, struct ks_findings *f);
+    _Atomic(uint16_t) *xml_starts; /* one a row: where xml_read.c starts to look, once it has found that out */
 };
 
 /*
@@ -285,7 +286,7 @@ static inline bool ks_stated_cached_(const struct ks_obj *o, const char *key, _A
 #define KS_KIND(s, rows, ...) \
     { \
         .size = sizeof(s) + 0 * sizeof(char[KS_COUNT(rows) <= 64 ? 1 : -1]), .fields = (rows), \
-        .n_fields = KS_COUNT(rows), __VA_ARGS__ \
+        .n_fields = KS_COUNT(rows), .xml_starts = (_Atomic(uint16_t)[KS_COUNT(rows)]){0}, __VA_ARGS__ \
     }
 #define KS_ENUM_TABLE(var, ...) \
     static const char *const var##_names[] = {__VA_ARGS__}; \

@@ -23,7 +23,7 @@ bool ks_xml_is(const xmlNode *node, const char *name)
 static xmlNode *element_from(xmlNode *node, const char *name)
 {
     for (; node; node = node->next)
-        if (node->type == XML_ELEMENT_NODE && (!name || (!node->ns && ks_xml_same_name(node->name, name))))
+        if (node->type == XML_ELEMENT_NODE && (!name || (ks_xml_same_name(node->name, name) && !node->ns)))
             return node;
     return NULL;
 }
@@ -50,7 +50,7 @@ const char *ks_xml_attr(const xmlNode *node, const char *name)
     if (ks_xml_lacks(node, name, true))
         return NULL;
     for (const xmlAttr *a = node->properties; a; a = a->next)
-        if (!a->ns && ks_xml_same_name(a->name, name))
+        if (ks_xml_same_name(a->name, name) && !a->ns)
             return ks_xml_attr_value(a);
     return NULL;
 }

@@ -71,26 +71,42 @@ static const char *predicates_end(const char *p)
     return p;
 }
 
-/* Reads the next ELEM of a path; false at its end or its attribute. */
-static bool step_next(const char *path, struct step *ret)
+/* "./" is where one stands already. */
+static inline const char *skip_self(const char *path)
 {
     while (path[0] == '.' && (path[1] == '/' || path[1] == '\0'))
         path += path[1] ? 2 : 1;
+    return path;
+}
+
+/* Where an ELEM's name ends. */
+static inline const char *elem_end(const char *at)
+{
+    static const bool ends[256] = {['\0'] = true, ['['] = true, ['/'] = true};
+
+    while (!ends[(unsigned char)*at])
+        at++;
+    return at;
+}
+
+/* Reads the next ELEM of a path; false at its end or its attribute. */
+static inline bool step_next(const char *path, struct step *ret)
+{
+    path = skip_self(path);
     if (*path == '\0' || *path == '@')
         return false;
-    const char *end = path;
-    while (*end && *end != '[' && *end != '/')
-        end++;
+    const char *end = elem_end(path);
     *ret = (struct step){.name = path, .n = (size_t)(end - path), .predicates = end};
-    end = predicates_end(end);
+    if (*end == '[')
+        end = predicates_end(end);
     ret->rest = *end == '/' ? end + 1 : end;
     return ret->n > 0;
 }
 
 static bool step_is_last(const struct step *step)
 {
-    struct step next;
-    return !step_next(step->rest, &next);
+    const char *rest = skip_self(step->rest);
+    return *rest == '\0' || *rest == '@' || elem_end(rest) == rest;
 }
 
 const char *ks_xml_path_attr(const char *path)
@@ -136,7 +152,7 @@ static const xmlNode *child_named(const xmlNode *node, const char *name, size_t 
     if (ks_xml_lacks(node, name, false))
         return NULL;
     for (const xmlNode *c = node->children; c; c = c->next)
-        if (c->type == XML_ELEMENT_NODE && !c->ns && ks_xml_is_named(c->name, name, n))
+        if (c->type == XML_ELEMENT_NODE && ks_xml_is_named(c->name, name, n) && !c->ns)
             return c;
     return NULL;
 }
@@ -178,7 +194,7 @@ static bool predicates_hold(const xmlNode *node, const struct step *step, const 
 
 static inline bool step_matches(const xmlNode *node, const struct step *step, const char *key)
 {
-    return node->type == XML_ELEMENT_NODE && !node->ns && ks_xml_is_named(node->name, step->name, step->n) &&
+    return node->type == XML_ELEMENT_NODE && ks_xml_is_named(node->name, step->name, step->n) && !node->ns &&
            (*step->predicates != '[' || predicates_hold(node, step, key));
 }
 
@@ -207,24 +223,36 @@ struct found {
     const char *attr, *value;
 };
 
-/* Depth first, so that an element which leads nowhere does not hide its sibling which does. */
-static bool find(xmlNode *node, const char *path, const char *key, bool need_attr, struct found *ret)
+/* What is left of a path is its attribute, or nothing. */
+static inline bool ends_at(xmlNode *node, const char *path, bool need_attr, struct found *ret)
 {
-    struct step step;
-    if (ks_xml_leads_nowhere(node, path) && (*path != '@' || need_attr))
-        return false;
-    if (*path != '@' && step_next(path, &step)) {
-        for (xmlNode *c = node->children; c; c = c->next)
-            if (step_matches(c, &step, key) && find(c, step.rest, key, need_attr, ret))
-                return true;
-        return false;
-    }
-    while (*path == '.' || *path == '/')
-        path++;
     ret->attr = *path == '@' ? path + 1 : NULL;
     ret->value = ret->attr ? ks_xml_attr(node, ret->attr) : NULL;
     ret->node = node;
     return ret->value || !ret->attr || !need_attr;
+}
+
+/* Depth first, so that an element which leads nowhere does not hide its sibling which does. */
+static bool find(xmlNode *node, const char *path, const char *key, bool need_attr, struct found *ret)
+{
+    struct step step;
+    if (*path == '@')
+        return ends_at(node, path, need_attr, ret);
+    if (ks_xml_leads_nowhere(node, path))
+        return false;
+    if (!step_next(path, &step)) {
+        while (*path == '.' || *path == '/')
+            path++;
+        return ends_at(node, path, need_attr, ret);
+    }
+    for (xmlNode *c = node->children; c; c = c->next) {
+        if (!step_matches(c, &step, key))
+            continue;
+        if (*step.rest == '@' || !*step.rest ? ends_at(c, step.rest, need_attr, ret)
+                                             : find(c, step.rest, key, need_attr, ret))
+            return true;
+    }
+    return false;
 }
 
 xmlNode *ks_xml_find(xmlNode *node, const char *path, const char *key)
@@ -276,7 +304,7 @@ xmlNode *ks_xml_walk_next(struct ks_xml_walk *walk)
 
 struct ks_xml_walk ks_xml_walk(xmlNode *node, const char *path, const char *key)
 {
-    struct step last;
+    struct step last = {0};
     if (ks_xml_leads_nowhere(node, path))
         return (struct ks_xml_walk){0};
     const xmlNode *parent = last_parent(node, path, key, &last);
@@ -422,7 +450,7 @@ void ks_xml_unset(xmlNode *node, const char *path, const char *key, const char *
     xmlNode *target = ks_xml_find(node, path, key);
     if (!target)
         return;
-    struct step last;
+    struct step last = {0};
     const char *rest = *path == '/' ? path + 1 : path;
     bool named = step_next(rest, &last); /* else the path is the object's own element, which stays */
     while (named && !step_is_last(&last))

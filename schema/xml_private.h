@@ -11,12 +11,17 @@
 
 #include "schema/xml.h"
 
-/* The bit of a name, which ends as one in a path may: what ends it there, and little else, comes before 'a'. */
-static inline uintptr_t ks_xml_hint(const char *name)
+/* Which bit is a name's. It ends as one in a path may: what ends it there, and little else, comes before 'a'. */
+static inline unsigned ks_xml_slot(const char *name)
 {
     const unsigned first = (unsigned char)name[0], second = (unsigned char)name[1];
 
-    return (uintptr_t)1 << (first * 11 + (second < 'a' ? 0 : second * 5)) % (8 * sizeof(uintptr_t));
+    return (first * 5 + (second < 'a' ? 0 : second * 9)) % (8 * sizeof(uintptr_t));
+}
+
+static inline uintptr_t ks_xml_hint(const char *name)
+{
+    return (uintptr_t)1 << ks_xml_slot(name);
 }
 
 /*
@@ -93,16 +98,19 @@ static inline const char *ks_xml_attr_value(const xmlAttr *attr)
 /* Names are short, and mostly differ in their first letters: no call is worth its while. */
 static inline bool ks_xml_same_name(const xmlChar *name, const char *want)
 {
-    while (*name && *name == (xmlChar)*want)
-        name++, want++;
-    return !*name && !*want;
+    for (; *name == (xmlChar)*want; name++, want++)
+        if (!*name)
+            return true;
+    return false;
 }
 
 /* The same for a name of a path, of n bytes. */
 static inline bool ks_xml_is_named(const xmlChar *name, const char *want, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if ((char)name[i] != want[i])
+    if (*name != (xmlChar)*want)
+        return false;
+    for (size_t i = 1; i < n; i++)
+        if (name[i] != (xmlChar)want[i])
             return false;
     return !name[n];
 }

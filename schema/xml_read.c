@@ -120,33 +120,89 @@ static bool read_map(struct ks_arena *arena, xmlNode *node, const struct ks_fiel
     return map->n;
 }
 
+static bool read_codec(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, const char *key,
+                       struct ks_obj *ret)
+{
+    (void)key;
+    field->codec->read(arena, node, field, ret);
+    return (ret->stated | ret->other) & ks_xml_bit(ret, field);
+}
+
+/* Whether the XML has it. */
+static inline bool read_row(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, const char *key,
+                            struct ks_obj *ret)
+{
+    static bool (*const readers[KS_TYPES])(struct ks_arena *, xmlNode *, const struct ks_field *, const char *,
+                                           struct ks_obj *) = {
+        [KS_BOOL] = read_scalar,     [KS_UINT] = read_scalar,    [KS_SIZE] = read_scalar,
+        [KS_DURATION] = read_scalar, [KS_BITRATE] = read_scalar, [KS_BYTERATE] = read_scalar,
+        [KS_ENUM] = read_scalar,     [KS_CPUSET] = read_scalar,  [KS_STRING] = read_scalar,
+        [KS_STRINGS] = read_strings, [KS_OBJECT] = read_object,  [KS_MAP] = read_map,
+    };
+
+    if (field->codec && field->codec->read)
+        return read_codec(arena, node, field, key, ret);
+    return readers[field->type](arena, node, field, key, ret);
+}
+
+/* Where a row starts to look: which of an element's hints says that it is in vain, and which bit of that. */
+enum { FOUND_OUT = 1 << 15, ANYWHERE = 0 << 8, CHILD = 1 << 8, ATTR = 2 << 8, NOWHERE = 3 << 8 };
+
+static unsigned start_of(const struct ks_field *field)
+{
+    const char *path = field->xml;
+
+    if (field->codec && field->codec->read)
+        return ANYWHERE;
+    if (!path)
+        return field->type == KS_OBJECT ? ANYWHERE : NOWHERE;
+    if ((field->flags & KS_F_PRESENCE) || *path == '.' || *path == '/')
+        return ANYWHERE;
+    return *path == '@' ? ATTR | ks_xml_slot(path + 1) : CHILD | ks_xml_slot(path);
+}
+
+/* What an element says of all its rows at once. */
+struct hints {
+    uintptr_t lacks[4];
+};
+
+static inline struct hints hints_of(const xmlNode *node)
+{
+    return (struct hints){{0, (uintptr_t)node->psvi, (uintptr_t)node->_private, UINTPTR_MAX}};
+}
+
+/* Whether a row certainly has nothing there. Any thread may find out where it starts. */
+static inline bool is_in_vain(const struct hints *hints, const struct ks_kind *kind, size_t row)
+{
+    unsigned start = atomic_load_explicit(&kind->xml_starts[row], memory_order_relaxed);
+
+    if (!start) {
+        start = FOUND_OUT | start_of(&kind->fields[row]);
+        atomic_store_explicit(&kind->xml_starts[row], (uint16_t)start, memory_order_relaxed);
+    }
+    return hints->lacks[start >> 8 & 3] >> (start & 255) & 1;
+}
+
 bool ks_xml_read_field(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, const char *key,
                        struct ks_obj *ret)
 {
-    if (field->codec && field->codec->read) {
-        field->codec->read(arena, node, field, ret);
-        return (ret->stated | ret->other) & ks_xml_bit(ret, field);
-    }
-    if (field->xml && !(field->flags & KS_F_PRESENCE) && ks_xml_leads_nowhere(node, field->xml))
-        return false; /* which most rows come to */
-    if (field->type == KS_OBJECT)
-        return read_object(arena, node, field, key, ret);
-    if (!field->xml)
-        return false;
-    if (field->type == KS_MAP)
-        return read_map(arena, node, field, key, ret);
-    if (field->type == KS_STRINGS)
-        return read_strings(arena, node, field, key, ret);
-    return read_scalar(arena, node, field, key, ret);
+    const struct hints hints = hints_of(node);
+
+    return !is_in_vain(&hints, ret->kind, (size_t)(field - ret->kind->fields)) &&
+           read_row(arena, node, field, key, ret);
 }
 
 /* Whether the XML has any of them: an object without any is not there. */
 static bool read_fields(struct ks_arena *arena, xmlNode *node, const char *key, struct ks_obj *ret)
 {
+    const struct ks_kind *kind = ret->kind;
+    const struct hints hints = hints_of(node);
     bool any = false;
+
     ret->xml = node;
-    for (size_t i = 0; i < ret->kind->n_fields; i++)
-        any |= ks_xml_read_field(arena, node, &ret->kind->fields[i], key, ret);
+    for (size_t i = 0; i < kind->n_fields; i++)
+        if (!is_in_vain(&hints, kind, i)) /* which most rows are */
+            any |= read_row(arena, node, &kind->fields[i], key, ret);
     return any;
 }
 
