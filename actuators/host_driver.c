@@ -54,15 +54,19 @@ static void load(struct run *r, const char *driver)
     }
 }
 
-static int ensure_driver(struct run *r, const char *driver)
+/* Whether the driver is there now. */
+static bool load_driver(struct run *r, const char *driver)
 {
     const char *path = ks_sprintf(r->w->arena, "sys/bus/pci/drivers/%s", driver);
 
-    if (ks_file_exists(r->w->root, path))
-        return 0;
-    if (is_real_root(r->w->root))
+    if (!ks_file_exists(r->w->root, path) && is_real_root(r->w->root))
         load(r, driver);
-    return ks_file_exists(r->w->root, path)
+    return ks_file_exists(r->w->root, path);
+}
+
+static int ensure_driver(struct run *r, const char *driver)
+{
+    return load_driver(r, driver)
                ? 0
                : ks_fail(r->err, KS_E_NOT_FOUND, KS_NOWHERE, "%s: there is no PCI driver %s, and no module for it",
                          r->address, driver);
@@ -174,6 +178,9 @@ int ks_driver_reserve(struct ks_writes *w, const char *address, const char *driv
     if (driver_of(&r) || !ks_file_exists(w->root, write.path) ||
         !ks_write_now(w, "%s: kept for %s", address, driver))
         return 0;
+    /* One loaded later takes all that are kept for it; libvirt, finding its VF bound, would leave it so for good.
+     */
+    (void)load_driver(&r, driver);
     return ks_attrs_write_by_child(w->root, &writes, &failed, err) < 0
                ? ks_wrap(err, "keeping %s for %s", address, driver)
                : 0;

@@ -14,15 +14,15 @@ void ks_sleep_ms(unsigned ms);
 struct ks_attr_text {
     const char *path, *text;
 };
-/*
- * Writes to attributes, in order, in a child that is left behind when the deadline passes (KS_E_TIMEOUT).
- * *ret_failed: the index of the one that the kernel refused.
- */
 struct ks_attr_writes {
     const struct ks_attr_text *v;
     size_t n;
     const struct ks_attr_text *orphaned; /* what the child writes last when its parent was killed; or NULL */
     uint32_t timeout_ms;
 };
+/*
+ * Writes to attributes, in order, in a child that is left behind when the deadline passes (KS_E_TIMEOUT).
+ * *ret_failed: the index of the one that the kernel refused.
+ */
 int ks_attrs_write_by_child(int root, const struct ks_attr_writes *writes, size_t *ret_failed,
                             struct ks_error *err);

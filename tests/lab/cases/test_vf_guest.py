@@ -62,6 +62,15 @@ def test_the_count_changes_under_a_running_guest(ens1, libvirt, kvmstate):
         assert shown_by_lspci(ens1.vf(0)) != "vfio-pci"
 
 
+def test_a_guest_that_lost_its_vf_leaves_it_to_the_hosts_driver(ens1, libvirt, kvmstate):
+    """libvirt gives back what libvirt has bound: vfio-pci, loaded late, would bind all that are kept for it."""
+    run("modprobe", "-r", "vfio-pci")
+    kvmstate.apply_and_settle(manifest("{fast: {vf: {pf: ens1, index: 1}, mac: 52:54:00:aa:00:01}}"))
+    assert shown_by_lspci(ens1.vf(1)) == "vfio-pci"
+    kvmstate.apply_and_settle(manifest("{}", state="stopped"), "--allow", "restart")
+    labhost.wait_for(lambda: shown_by_lspci(ens1.vf(1)) == "igbvf", "the host's driver to have VF 1")
+
+
 def test_a_pool_of_vfs(ens1, libvirt, kvmstate):
     wanted = manifest("{fast: {network: vfpool, mac: 52:54:00:aa:00:03}}") + \
         "networks: {vfpool: {forward: hostdev, pf: ens1}}\n"
