@@ -3,8 +3,6 @@
  * What a start waits for. An address is one that the guest's agent tells, or one that a libvirt network's DHCP
  * server has leased since the start: leases outlive a guest, so those of its last life are looked at before.
  */
-#include <libvirt/libvirt-qemu.h>
-
 #include "actuators/guest.h"
 
 enum { POLL_MS = 300, DEFAULT_MS = 300000, AGENT_S = 5 };

@@ -206,6 +206,15 @@ void ks_findings_print(FILE *out, const struct ks_findings *f, bool color);
 /* Calls fn(first) and fn(second), each in a thread of its own, and returns when both have. */
 void ks_both(void *(*fn)(void *), void *first, void *second);
 
+/* ---- modules ------------------------------------------------------------------------------------------------ */
+
+/*
+ * Loads a module, a shared library of this project's own: from `first_dir` (or NULL), beside the program (a build
+ * tree), or where it was installed. It is never unloaded. Returns dlopen()'s handle; NULL with KS_E_NOT_FOUND, or
+ * KS_E_IO and the loader's message.
+ */
+void *ks_module_open(const char *file, const char *first_dir, struct ks_error *err);
+
 /* ---- text ------------------------------------------------------------------------------------------------- */
 
 static inline bool ks_streq(const char *a, const char *b) /* NULL equals NULL */

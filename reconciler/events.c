@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "reconciler/events.h"
 
-#include <libvirt/libvirt.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+#include "virt/virt.h"
 
 struct ks_event_loop {
     pthread_t thread;

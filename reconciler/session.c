@@ -138,6 +138,16 @@ static int read_kept(void *data, const char *path, struct ks_arena *arena, char 
     return failed;
 }
 
+/* A fetch is a child of its own, which loads some too: while it is made, no other thread may be half-way. */
+static void wait_for_libraries(const struct ks_session *s)
+{
+    struct ks_error ignored = {0};
+
+    if (s->repo && s->connect_started)
+        (void)ks_virt_load(&ignored);
+    ks_error_done(&ignored);
+}
+
 int ks_session_source(struct ks_session *s, struct ks_error *err)
 {
     const struct ks_source_opts opts = {.file = s->file,
@@ -150,6 +160,7 @@ int ks_session_source(struct ks_session *s, struct ks_error *err)
     s->files = (struct ks_files){.data = s, .read = read_kept};
     if (s->texts_complete)
         return 0;
+    wait_for_libraries(s);
     if (!s->file && !s->repo)
         return ks_fail(err, KS_E_SOURCE, KS_NOWHERE,
                        "no source: give --file or --repo, or state one in /etc/kvmstate/kvmstate.yaml");
@@ -259,10 +270,13 @@ static void prepare_embedded(const struct ks_session *s)
 
 void ks_session_connect_start(struct ks_session *s, bool writes)
 {
+    struct ks_error ignored = {0}; /* connecting says it again */
+
     prepare_embedded(s);
     s->writes = writes;
-    if (writes || ks_session_is_embedded(s))
+    if ((writes || ks_session_is_embedded(s)) && ks_virt_load(&ignored) == 0)
         s->loop = ks_event_loop_start();
+    ks_error_done(&ignored);
     s->connect_started = pthread_create(&s->connecting, NULL, connect_thread, s) == 0;
     if (!s->connect_started)
         (void)connect_thread(s);

@@ -16,10 +16,13 @@ static bool has_nvram(const xmlNode *domain)
 static struct ks_guest *parse(struct ks_arena *arena, struct ks_xml_scratch *xml, const char *text,
                               struct ks_seen_guest *guest, struct ks_error *err)
 {
-    xmlNode *root = ks_xml_scratch_parse(xml, text, strlen(text), err);
+    const size_t len = text ? strlen(text) : 0;
+    xmlNode *root = text ? ks_xml_scratch_parse(xml, text, len, err) : NULL;
     struct ks_guest_mark mark;
     struct ks_guest *ret;
 
+    if (text)
+        guest->hash = ks_hash_long(guest->hash, text, len);
     if (!root)
         return NULL;
     ret = (struct ks_guest *)ks_obj_new(arena, &ks_guest_kind, guest->name);
@@ -30,19 +33,6 @@ static struct ks_guest *parse(struct ks_arena *arena, struct ks_xml_scratch *xml
     guest->protect = guest->protect || mark.protect;
     ks_obj_forget_xml(&ret->o);
     return ret;
-}
-
-static struct ks_guest *read_xml(struct ks_arena *arena, struct ks_xml_scratch *xml, virDomainPtr domain,
-                                 unsigned flags, struct ks_seen_guest *guest, char **ret_text, struct ks_error *err)
-{
-    char *text = *ret_text = virDomainGetXMLDesc(domain, flags);
-
-    if (!text) {
-        (void)ks_fail_virt(err, "read the definition of guest %s", guest->name);
-        return NULL;
-    }
-    guest->hash = ks_hash_long(guest->hash, text, strlen(text));
-    return parse(arena, xml, text, guest, err);
 }
 
 static unsigned state_of(const struct ks_listed_guest *listed, const struct ks_seen_guest *guest)
@@ -153,7 +143,23 @@ static int count_snapshots(const struct ks_guest *want, const struct ks_guest *h
     return 0;
 }
 
-void ks_guest_fetch(struct ks_arena *arena, struct ks_xml_scratch *xml, const struct ks_listed_guest *listed,
+static char *read_text(const struct ks_listed_guest *listed, unsigned flags, struct ks_error *err)
+{
+    char *ret = virDomainGetXMLDesc(listed->handle, flags);
+
+    if (!ret)
+        (void)ks_fail_virt(err, "read the definition of guest %s", listed->name);
+    return ret;
+}
+
+void ks_guest_fetch(const struct ks_listed_guest *listed, struct ks_guest_fetched *ret)
+{
+    ret->config_text = read_text(listed, VIR_DOMAIN_XML_INACTIVE, &ret->err);
+    if (ret->config_text && listed->id >= 0)
+        ret->live_text = read_text(listed, 0, &ret->err);
+}
+
+void ks_guest_parse(struct ks_arena *arena, struct ks_xml_scratch *xml, const struct ks_listed_guest *listed,
                     struct ks_seen_guest *ret, struct ks_guest_fetched *fetched)
 {
     ret->name = ks_strdup(arena, listed->name);
@@ -163,12 +169,10 @@ void ks_guest_fetch(struct ks_arena *arena, struct ks_xml_scratch *xml, const st
     ret->managed_save = listed->flags & KS_LISTED_SAVED;
     ret->state = state_of(listed, ret);
     ret->hash = KS_HASH_START;
-    ret->config = fetched->config =
-        read_xml(arena, xml, listed->handle, VIR_DOMAIN_XML_INACTIVE, ret, &fetched->config_text, &fetched->err);
+    ret->config = fetched->config = parse(arena, xml, fetched->config_text, ret, &fetched->err);
     ret->uuid = uuid_of(arena, listed, ret);
-    if (ret->config && ret->id >= 0)
-        ret->live = fetched->live =
-            read_xml(arena, xml, listed->handle, 0, ret, &fetched->live_text, &fetched->err);
+    if (ret->config)
+        ret->live = fetched->live = parse(arena, xml, fetched->live_text, ret, &fetched->err);
 }
 
 void ks_guest_fetched_done(struct ks_guest_fetched *fetched)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One guest in two steps, so that the first can be taken before it is known who is wanted; of state/ alone. */
+/* One guest in three steps: two can be taken before it is known who is wanted. Of state/ alone. */
 #pragma once
 
 #include "state/outline.h"
@@ -20,8 +20,10 @@ struct ks_guest_fetched {
     struct ks_error err;
 };
 
-/* Reads what libvirt says of it, whoever wants it: its definition, and what runs. */
-void ks_guest_fetch(struct ks_arena *arena, struct ks_xml_scratch *xml, const struct ks_listed_guest *listed,
+/* Asks libvirt, whoever wants it: for its definition, and what runs. A round trip or two, and nothing else. */
+void ks_guest_fetch(const struct ks_listed_guest *listed, struct ks_guest_fetched *ret);
+/* Makes fields of what came. */
+void ks_guest_parse(struct ks_arena *arena, struct ks_xml_scratch *xml, const struct ks_listed_guest *listed,
                     struct ks_seen_guest *ret, struct ks_guest_fetched *fetched);
 /* Adds what manifest and ledger have to do with it, and lets go of what was fetched and of the handle. */
 void ks_guest_settle(const struct ks_guest_settling *with, struct ks_arena *arena, struct ks_listed_guest *listed,

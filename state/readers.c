@@ -1,26 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * All guests, shared out over several threads on the one connection: the daemon formats XML in parallel, and a
- * round trip costs more than the parse. They may begin before the manifest is read, for libvirt has nothing else to
- * do then, and hosts mostly have the guests that their manifest names; once it is known who is wanted, the rest is
- * left.
+ * round trip costs more than the parse. Most threads ask; two of a lower priority parse what has come, so that the
+ * daemon never waits for a question, and no CPU for the daemon. They may begin before the manifest is read, for
+ * libvirt has nothing else to do then, and hosts mostly have the guests that their manifest names; once it is known
+ * who is wanted, the rest is left.
  */
 #include <libxml/parser.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "schema/xml.h"
 #include "state/guest.h"
 
-enum { READERS = 12 }; /* more than libvirtd works on at once for a client (5): its next ones are in line */
+enum {
+    ASKING = 12,   /* more than libvirtd works on at once for a client (5): its next ones are in line */
+    PARSING = 1,   /* beside them, where there are MANY guests */
+    MANY = 48,     /* a thread costs as much as a read */
+    BACKLOG = 256, /* texts that wait for a parser, 6 KB each; then who asks has to help */
+    LOWER = 10,    /* nice */
+};
 
 /* How far a guest has come. */
-enum stage { LISTED, FETCHED, SETTLED };
+enum stage { LISTED, FETCHED, PARSED, SETTLED };
 
 struct reader {
     struct ks_readers *all;
     struct ks_arena *arena;
+    struct ks_xml_scratch *xml; /* once it has parsed something */
     pthread_t thread;
-    bool started;
+    bool started, parses;
 };
 
 struct ks_readers {
@@ -31,15 +40,20 @@ struct ks_readers {
     struct ks_guest_fetched *fetched;
     enum stage *stages;
     bool *wanted;
+    size_t *arrived; /* fetched, in the order in which they came */
     unsigned n_readers;
-    struct reader readers[READERS];
+    struct reader readers[ASKING + PARSING];
     pthread_mutex_t lock; /* of what follows, and of the stages */
     pthread_cond_t told;
-    bool known;                  /* who is wanted, and what to settle them with */
-    size_t next, next_unsettled; /* the latter among the first n_ahead, which were taken before */
+    unsigned n_waiting;
+    bool known; /* who is wanted, and what to settle them with */
+    size_t next, n_arrived, next_arrived;
+    size_t next_unsettled; /* among the first n_ahead, which were taken before */
     size_t n_ahead;
     struct ks_guest_settling with;
 };
+
+/* ---- what is to be done next; under the lock ---- */
 
 /* The next one to fetch. */
 static bool take_next(struct ks_readers *all, size_t *ret)
@@ -52,59 +66,112 @@ static bool take_next(struct ks_readers *all, size_t *ret)
     return true;
 }
 
-/* The next that was fetched ahead; who is still at one settles it himself. */
+/* The next one to parse. */
+static bool take_arrived(struct ks_readers *all, size_t *ret)
+{
+    while (all->next_arrived < all->n_arrived) {
+        *ret = all->arrived[all->next_arrived++];
+        if (!all->known || all->wanted[*ret])
+            return true;
+    }
+    return false;
+}
+
+/* The next that was parsed ahead; who is still at one settles it himself. */
 static bool take_unsettled(struct ks_readers *all, size_t *ret)
 {
-    for (; all->next_unsettled < all->n_ahead; all->next_unsettled++)
-        if (all->wanted[all->next_unsettled] && all->stages[all->next_unsettled] == FETCHED) {
+    for (; all->known && all->next_unsettled < all->n_ahead; all->next_unsettled++)
+        if (all->wanted[all->next_unsettled] && all->stages[all->next_unsettled] == PARSED) {
             *ret = all->next_unsettled++;
             return true;
         }
     return false;
 }
 
-/* Waits where it is not known yet who is wanted. false: there is nothing left to do. */
-static bool take(struct ks_readers *all, size_t *ret)
+static bool take_any(struct reader *r, size_t *ret)
 {
+    struct ks_readers *all = r->all;
+
+    if (r->parses)
+        return take_arrived(all, ret) || take_unsettled(all, ret);
+    if (all->n_arrived - all->next_arrived >= BACKLOG && take_arrived(all, ret))
+        return true;
+    return take_next(all, ret) || take_arrived(all, ret) || take_unsettled(all, ret);
+}
+
+/* Waits for texts to parse, and where it is not known yet who is wanted. false: there is nothing left to do. */
+static bool take(struct reader *r, size_t *ret, enum stage *stage)
+{
+    struct ks_readers *all = r->all;
     bool found;
 
     (void)pthread_mutex_lock(&all->lock);
-    while (!(found = take_next(all, ret)) && !all->known)
+    while (!(found = take_any(r, ret)) && (!all->known || all->next < all->n)) {
+        all->n_waiting++;
         (void)pthread_cond_wait(&all->told, &all->lock);
-    if (!found)
-        found = take_unsettled(all, ret);
+        all->n_waiting--;
+    }
+    if (found)
+        *stage = all->stages[*ret];
+    else if (all->n_waiting > 0)
+        (void)pthread_cond_broadcast(&all->told);
     (void)pthread_mutex_unlock(&all->lock);
     return found;
 }
 
-static bool is_to_settle(struct ks_readers *all, size_t i)
-{
-    bool known;
+/* ---- doing it ---- */
 
+static void fetch(struct ks_readers *all, size_t i)
+{
+    ks_guest_fetch(&all->outline->guests.v[i], &all->fetched[i]);
     (void)pthread_mutex_lock(&all->lock);
     all->stages[i] = FETCHED;
-    known = all->known && all->wanted[i];
-    if (known)
-        all->stages[i] = SETTLED;
+    all->arrived[all->n_arrived++] = i;
+    if (all->n_waiting > 0)
+        (void)pthread_cond_signal(&all->told);
     (void)pthread_mutex_unlock(&all->lock);
-    return known;
+}
+
+static void settle(struct reader *r, size_t i)
+{
+    struct ks_readers *all = r->all;
+
+    ks_guest_settle(&all->with, r->arena, &all->outline->guests.v[i], &all->guests[i], &all->fetched[i]);
+}
+
+static void parse(struct reader *r, size_t i)
+{
+    struct ks_readers *all = r->all;
+    bool known;
+
+    if (!r->xml)
+        r->xml = ks_xml_scratch_new();
+    ks_guest_parse(r->arena, r->xml, &all->outline->guests.v[i], &all->guests[i], &all->fetched[i]);
+    (void)pthread_mutex_lock(&all->lock);
+    known = all->known && all->wanted[i];
+    all->stages[i] = known ? SETTLED : PARSED;
+    (void)pthread_mutex_unlock(&all->lock);
+    if (known)
+        settle(r, i);
 }
 
 static void *read_on(void *data)
 {
     struct reader *r = data;
-    struct ks_readers *all = r->all;
-    struct ks_xml_scratch *xml = ks_xml_scratch_new();
+    enum stage stage;
     size_t i;
 
-    while (take(all, &i)) {
-        struct ks_listed_guest *listed = &all->outline->guests.v[i];
-        if (all->stages[i] == LISTED)
-            ks_guest_fetch(r->arena, xml, listed, &all->guests[i], &all->fetched[i]);
-        if (is_to_settle(all, i))
-            ks_guest_settle(&all->with, r->arena, listed, &all->guests[i], &all->fetched[i]);
-    }
-    ks_xml_scratch_free(xml);
+    if (r->parses)
+        (void)setpriority(PRIO_PROCESS, 0, LOWER); /* of this thread */
+    while (take(r, &i, &stage))
+        if (stage == LISTED)
+            fetch(r->all, i);
+        else if (stage == FETCHED)
+            parse(r, i);
+        else
+            settle(r, i);
+    if (r->xml)
+        ks_xml_scratch_free(r->xml);
     return NULL;
 }
 
@@ -119,20 +186,24 @@ static struct ks_readers *make(struct ks_outline *outline)
     all->fetched = ks_new_n(arena, struct ks_guest_fetched, all->n + 1);
     all->stages = ks_new_n(arena, enum stage, all->n + 1);
     all->wanted = ks_new_n(arena, bool, all->n + 1);
+    all->arrived = ks_new_n(arena, size_t, all->n + 1);
     (void)pthread_mutex_init(&all->lock, NULL);
     (void)pthread_cond_init(&all->told, NULL);
     xmlInitParser();
     return all;
 }
 
-/* A thread costs as much as a read: one for every four guests is plenty. The first reader is the caller. */
+/* One for every four guests is plenty. The first reader is the caller. */
 static void start(struct ks_readers *all, size_t n_guests)
 {
-    all->n_readers = n_guests / 4 + 1 < READERS ? (unsigned)(n_guests / 4 + 1) : READERS;
+    const unsigned asking = n_guests / 4 + 1 < ASKING ? (unsigned)(n_guests / 4 + 1) : ASKING;
+
+    all->n_readers = asking + (n_guests < MANY ? 0 : PARSING);
     for (unsigned i = 0; i < all->n_readers; i++) {
         struct reader *r = &all->readers[i];
         r->all = all;
         r->arena = ks_arena_new();
+        r->parses = i >= asking;
         /* Where no thread is to be had, fewer read more. */
         r->started = i > 0 && pthread_create(&r->thread, NULL, read_on, r) == 0;
     }

@@ -21,13 +21,13 @@ bool ks_virt_is_local(virConnectPtr conn)
 
 int ks_virt_errno(void)
 {
-    const virError *error = virGetLastError();
+    const virError *error = ks_virt ? virGetLastError() : NULL;
     return error ? error->code : VIR_ERR_OK;
 }
 
 int ks_fail_virt_(struct ks_error *err, const char *src, int src_line, const char *fmt, ...)
 {
-    const virError *error = virGetLastError();
+    const virError *error = ks_virt ? virGetLastError() : NULL;
     const char *cause = error && error->message ? error->message : "libvirt gave no reason";
     const int code = error ? error->code : VIR_ERR_OK;
     size_t n = strlen(cause); /* what a program said that libvirt ran ends with its line */
@@ -73,6 +73,8 @@ int ks_connect(const char *uri, bool read_only, virConnectPtr *ret, struct ks_er
 {
     virConnectPtr conn;
 
+    if (ks_virt_load(err) < 0)
+        return -1;
     virSetErrorFunc(NULL, silent);
     if (virInitialize() < 0)
         return ks_fail_virt(err, "initialise libvirt");

@@ -4,10 +4,14 @@
  */
 #pragma once
 
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
-
 #include "base/base.h"
+#include "virt/table.h"
+
+/*
+ * Loads libvirt, once for all threads: 10 ms, in which manifests can be read. ks_connect() does it; who calls
+ * libvirt before, calls this before. KS_E_NOT_FOUND, KS_E_IO: the module.
+ */
+int ks_virt_load(struct ks_error *err);
 
 /*
  * Opens the connection (uri NULL: libvirt's default). libvirt's own error handler is silenced; errors come back as
