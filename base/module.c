@@ -33,6 +33,19 @@ static void candidates(struct ks_arena *arena, const char *file, const char *fir
     *ks_vec_add(arena, ret) = ks_sprintf(arena, KS_MODULE_DIR "/%s", file);
 }
 
+/*
+ * A module's own libraries are looked through before the program's, which takes a third off its loading. Not where
+ * something is preloaded, which is to come before all: an allocator would get back what libc's gave out.
+ */
+static int own_first(void)
+{
+#if defined(RTLD_DEEPBIND) && !defined(KS_SANITIZED)
+    return getenv("LD_PRELOAD") || access("/etc/ld.so.preload", F_OK) == 0 ? 0 : RTLD_DEEPBIND;
+#else
+    return 0;
+#endif
+}
+
 void *ks_module_open(const char *file, const char *first_dir, struct ks_error *err)
 {
     struct ks_arena *ks_auto(ks_arena_freep) arena = ks_arena_new();
@@ -42,7 +55,7 @@ void *ks_module_open(const char *file, const char *first_dir, struct ks_error *e
     for (size_t i = 0; i < paths.n; i++) {
         if (access(paths.v[i], F_OK) != 0)
             continue;
-        void *module = dlopen(paths.v[i], RTLD_LAZY | RTLD_LOCAL);
+        void *module = dlopen(paths.v[i], RTLD_LAZY | RTLD_LOCAL | own_first());
         if (!module)
             (void)ks_fail(err, KS_E_IO, KS_NOWHERE, "cannot load %s: %s", file, dlerror());
         return module;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The functions of libvirt that are called, through a table: libvirt is a module (docs/decisions/0011-libvirt-module.md).
- * A function that is missing here is found by the linker: the program itself is not linked to libvirt.
+ * The functions of libvirt that are called, through a table: libvirt is a module
+ * (docs/decisions/0011-libvirt-module.md). A function that is missing here is found by the linker: the program
+ * itself is not linked to libvirt.
  */
 #pragma once
 
