@@ -46,7 +46,7 @@ static int own_first(void)
 #endif
 }
 
-void *ks_module_open(const char *file, const char *first_dir, struct ks_error *err)
+void *ks_module_open(const char *file, const char *first_dir, enum ks_code code, struct ks_error *err)
 {
     struct ks_arena *ks_auto(ks_arena_freep) arena = ks_arena_new();
     struct ks_strings paths = {0};
@@ -57,9 +57,9 @@ void *ks_module_open(const char *file, const char *first_dir, struct ks_error *e
             continue;
         void *module = dlopen(paths.v[i], RTLD_LAZY | RTLD_LOCAL | own_first());
         if (!module)
-            (void)ks_fail(err, KS_E_IO, KS_NOWHERE, "cannot load %s: %s", file, dlerror());
+            (void)ks_fail(err, code, KS_NOWHERE, "cannot load %s: %s", file, dlerror());
         return module;
     }
-    (void)ks_fail(err, KS_E_NOT_FOUND, KS_NOWHERE, "%s is missing (looked in " KS_MODULE_DIR ")", file);
+    (void)ks_fail(err, code, KS_NOWHERE, "%s is missing (looked in " KS_MODULE_DIR ")", file);
     return NULL;
 }

@@ -22,7 +22,7 @@ static bool fits(const struct ks_git_module *m)
 static int load(const struct ks_git_module **ret, struct ks_error *err)
 {
     /* Never closed: libgit2 keeps state for the life of the process. */
-    void *handle = ks_module_open(KS_GIT_MODULE_FILE, first_dir, err);
+    void *handle = ks_module_open(KS_GIT_MODULE_FILE, first_dir, KS_E_SOURCE, err);
     if (!handle)
         return ks_wrap(err, "this installation cannot read from git, -f FILE works without");
     const struct ks_git_module *module = dlsym(handle, KS_GIT_MODULE_SYMBOL);

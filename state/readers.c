@@ -18,6 +18,7 @@ enum {
     PARSING = 1,   /* beside them, where there are MANY guests */
     MANY = 48,     /* a thread costs as much as a read */
     BACKLOG = 256, /* texts that wait for a parser, 6 KB each; then who asks has to help */
+    AT_ONCE = 8,   /* worth waking who waits for them; who asked parses what is left */
     LOWER = 10,    /* nice */
 };
 
@@ -127,7 +128,7 @@ static void fetch(struct ks_readers *all, size_t i)
     (void)pthread_mutex_lock(&all->lock);
     all->stages[i] = FETCHED;
     all->arrived[all->n_arrived++] = i;
-    if (all->n_waiting > 0)
+    if (all->n_waiting > 0 && all->n_arrived - all->next_arrived >= AT_ONCE)
         (void)pthread_cond_signal(&all->told);
     (void)pthread_mutex_unlock(&all->lock);
 }

@@ -12,7 +12,7 @@ const struct ks_virt_table *ks_virt = &ks_virt_module;
 static int load(const struct ks_virt_table **ret, struct ks_error *err)
 {
     const struct ks_virt_table *table;
-    void *module = ks_module_open(KS_VIRT_MODULE_FILE, NULL, err);
+    void *module = ks_module_open(KS_VIRT_MODULE_FILE, NULL, KS_E_VIRT, err);
 
     if (!module)
         return ks_wrap(err, "without it there is no libvirt");

@@ -9,7 +9,7 @@
 
 /*
  * Loads libvirt, once for all threads: 10 ms, in which manifests can be read. ks_connect() does it; who calls
- * libvirt before, calls this before. KS_E_NOT_FOUND, KS_E_IO: the module.
+ * libvirt before, calls this before. KS_E_VIRT.
  */
 int ks_virt_load(struct ks_error *err);
 

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 
@@ -20,6 +21,18 @@ DEAF = {"state": "running", "machine": "q35", "memory": "64MiB"}
 def journal(host):
     text = host.exec("sh", "-c", "cat /var/lib/kvmstate/journal.jsonl 2>/dev/null || true").ok().stdout
     return [json.loads(line) for line in text.splitlines()]
+
+
+# ---- the program and its modules ----
+
+
+def test_a_program_without_its_modules(tmp):
+    """What needs neither libvirt nor git does not miss them; the rest says what is missing."""
+    program = shutil.copy(kvmstate_binary(), tmp / "kvmstate")
+    (tmp / "a.yaml").write_text("version: 1\nhost: a\n")
+    run([program, "validate", "-f", tmp / "a.yaml"]).ok()
+    assert "libkvmstate-virt.so is missing" in run([program, "plan", "--host", "a", "-f", tmp / "a.yaml"]).ok(1).stderr
+    assert "libkvmstate-git.so is missing" in run([program, "plan", "--repo", f"file://{tmp}"]).ok(6).stderr
 
 
 # ---- usage and sources ----
