@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * All guests, shared out over several threads on the one connection: the daemon formats XML in parallel, and a
- * round trip costs more than the parse. Most threads ask; two of a lower priority parse what has come, so that the
- * daemon never waits for a question, and no CPU for the daemon. They may begin before the manifest is read, for
+ * round trip costs more than the parse. Most threads ask; one of a lower priority parses what has come, so that
+ * the daemon never waits for a question, and no CPU for the daemon. They may begin before the manifest is read, for
  * libvirt has nothing else to do then, and hosts mostly have the guests that their manifest names; once it is known
  * who is wanted, the rest is left.
  */
@@ -35,7 +35,6 @@ struct reader {
 
 struct ks_readers {
     struct ks_outline *outline;
-    struct ks_arena *arena;
     size_t n; /* of each of these, in the outline's order */
     struct ks_seen_guest *guests;
     struct ks_guest_fetched *fetched;
@@ -218,8 +217,8 @@ void ks_readers_ahead(struct ks_outline *outline)
     start(outline->readers, outline->guests.n);
 }
 
-/* Says who is wanted (NULL: nobody), and sees the readers to their end. What they read goes to the arena. */
-static void finish(struct ks_readers *all, const bool *wanted, struct ks_arena *arena)
+/* Says who is wanted; NULL: nobody. */
+static void tell(struct ks_readers *all, const bool *wanted)
 {
     (void)pthread_mutex_lock(&all->lock);
     for (size_t i = 0; wanted && i < all->n; i++)
@@ -228,6 +227,11 @@ static void finish(struct ks_readers *all, const bool *wanted, struct ks_arena *
     all->n_ahead = all->next;
     (void)pthread_cond_broadcast(&all->told);
     (void)pthread_mutex_unlock(&all->lock);
+}
+
+/* Sees the readers, who have been told, to their end. What they read goes to the arena. */
+static void finish(struct ks_readers *all, struct ks_arena *arena)
+{
     (void)read_on(&all->readers[0]);
     for (unsigned i = 0; i < all->n_readers; i++) {
         if (all->readers[i].started)
@@ -247,7 +251,8 @@ void ks_readers_free(struct ks_readers *all)
 {
     if (!all)
         return;
-    finish(all, NULL, NULL);
+    tell(all, NULL);
+    finish(all, NULL);
 }
 
 void ks_readers_read(struct ks_outline *outline, const struct ks_guest_settling *with, const bool *wanted,
@@ -258,11 +263,12 @@ void ks_readers_read(struct ks_outline *outline, const struct ks_guest_settling 
 
     for (size_t i = 0; i < all->n; i++)
         n += wanted[i];
+    all->with = *with;
+    tell(all, wanted);
     if (!outline->readers)
         start(all, n);
     outline->readers = NULL;
-    all->with = *with;
-    finish(all, wanted, with->o->arena);
+    finish(all, with->o->arena);
     ret->guests.v = ks_new_n(with->o->arena, struct ks_seen_guest, n + 1);
     ret->guests.n = ret->guests.cap = n;
     n = 0;
