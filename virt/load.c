@@ -5,7 +5,7 @@
 
 #include "virt/virt.h"
 
-/* There, and no module needed, in programs that are linked to it: the tests. */
+/* There, and no module needed, in programs that are linked to it: the tests, and with a sanitizer. */
 extern const struct ks_virt_table ks_virt_module __attribute__((weak));
 const struct ks_virt_table *ks_virt = &ks_virt_module;
 

@@ -31,6 +31,8 @@ def test_a_program_without_its_modules(tmp):
     program = shutil.copy(kvmstate_binary(), tmp / "kvmstate")
     (tmp / "a.yaml").write_text("version: 1\nhost: a\n")
     run([program, "validate", "-f", tmp / "a.yaml"]).ok()
+    if "libvirt.so" in run(["ldd", program]).stdout:
+        pytest.skip("with a sanitizer the program itself is linked to libvirt")
     assert "libkvmstate-virt.so is missing" in run([program, "plan", "--host", "a", "-f", tmp / "a.yaml"]).ok(1).stderr
     assert "libkvmstate-git.so is missing" in run([program, "plan", "--repo", f"file://{tmp}"]).ok(6).stderr
 
