@@ -183,6 +183,7 @@ static void half_made_is_marked(void **state)
     const struct ks_bridge_want want = {.link = {.name = "br0", .stated = KS_LINK_ALIAS, .alias = KS_LINK_MARK},
                                         .ports = list(f, "none0", NULL)};
 
+    enter_namespace();
     assert_non_null(strstr(refused(f, &want, KS_E_NOT_FOUND), "no link none0"));
     assert_string_equal(now(f, "br0")->alias, KS_LINK_MARK);
 }

@@ -29,6 +29,7 @@ auth_unix_rw = "none"
 log_filters = "{filters}"
 log_outputs = "1:file:/var/log/libvirt/libvirtd.log"
 """
+# No core file: in a container its limit, which sudo lowers, cannot be raised again.
 QEMU_CONF = """\
 user = "root"
 group = "root"
@@ -36,6 +37,7 @@ security_driver = "none"
 namespaces = []
 cgroup_controllers = []
 remember_owner = 0
+max_core = 0
 {hugetlbfs}
 """
 
