@@ -56,7 +56,7 @@ struct ks_obj *ks_map_get(const struct ks_map *map, const char *key)
     /* Of a few keys all are looked at: to be the same is less to ask than to be in order. */
     if (map->n <= FEW) {
         for (size_t i = 0; i < map->n; i++)
-            if (strcmp(map->v[i]->key, key) == 0)
+            if (*map->v[i]->key == *key && strcmp(map->v[i]->key, key) == 0)
                 return map->v[i];
         return NULL;
     }

@@ -48,9 +48,9 @@ static inline xmlNode *ks_xml_new_text(struct ks_arena *arena, xmlElementType ty
     return node;
 }
 
-/* Behind `last`, the last one of `node`, or NULL. */
+/* Behind `last`, the last one of `node`, or NULL. `hint` is that of its name, which the caller may have already. */
 static inline xmlAttr *ks_xml_new_attr(struct ks_arena *arena, xmlNode *node, xmlAttr *last, const char *name,
-                                       char *value)
+                                       uintptr_t hint, char *value)
 {
     xmlAttr *attr = ks_arena_alloc(arena, offsetof(xmlAttr, atype));
 
@@ -60,7 +60,7 @@ static inline xmlAttr *ks_xml_new_attr(struct ks_arena *arena, xmlNode *node, xm
     attr->prev = last;
     attr->_private = value;
     *(last ? &last->next : &node->properties) = attr;
-    node->_private = (void *)((uintptr_t)node->_private & ~ks_xml_hint(name));
+    node->_private = (void *)((uintptr_t)node->_private & ~hint);
     return attr;
 }
 

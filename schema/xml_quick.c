@@ -131,12 +131,20 @@ static void append(struct quick *q, xmlNode *node)
 
 static bool has_attr(const xmlNode *node, const char *name)
 {
-    if (ks_xml_lacks(node, name, true))
-        return false;
     for (const xmlAttr *a = node->properties; a; a = a->next)
         if (ks_xml_same_name(a->name, name))
             return true;
     return false;
+}
+
+static inline xmlAttr *add_attr(struct quick *q, xmlNode *node, xmlAttr *last, const char *name, char *value)
+{
+    const uintptr_t hint = ks_xml_hint(name);
+    const bool maybe_there = !((uintptr_t)node->_private & hint);
+
+    if ((*name == 'x' && strcmp(name, "xmlns") == 0) || (maybe_there && has_attr(node, name)))
+        return NULL;
+    return ks_xml_new_attr(q->arena, node, last, name, hint, value);
 }
 
 /* ---- namespaces --------------------------------------------------------------------------------------------- */
@@ -200,10 +208,7 @@ static inline char *read_attr(struct quick *q, char *name, xmlNode *node, xmlAtt
     value = end + 2;
     at = take(value, value[-1], VALUE);
     *end = '\0';
-    if (!at || (*name == 'x' && strcmp(name, "xmlns") == 0) || has_attr(node, name))
-        return NULL;
-    *last = ks_xml_new_attr(q->arena, node, *last, name, value);
-    return at + 1;
+    return at && (*last = add_attr(q, node, *last, name, value)) ? at + 1 : NULL;
 }
 
 /* Behind the tag, of which `at` is where the attributes may start. */

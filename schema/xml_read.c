@@ -4,6 +4,53 @@
 
 static bool read_fields(struct ks_arena *arena, xmlNode *node, const char *key, struct ks_obj *ret);
 
+/* Where a row starts to look: which of an element's hints says that it is in vain, and which bit of that. */
+enum { FOUND_OUT = 1 << 15, ANYWHERE = 0 << 8, CHILD = 1 << 8, ATTR = 2 << 8, NOWHERE = 3 << 8 };
+
+static unsigned start_of(const struct ks_field *field)
+{
+    const char *path = field->xml;
+
+    if (field->codec && field->codec->read)
+        return ANYWHERE;
+    if (!path)
+        return field->type == KS_OBJECT ? ANYWHERE : NOWHERE;
+    if ((field->flags & KS_F_PRESENCE) || *path == '.' || *path == '/')
+        return ANYWHERE;
+    return *path == '@' ? ATTR | ks_xml_slot(path + 1) : CHILD | ks_xml_slot(path);
+}
+
+/* What an element says of all its rows at once. */
+struct hints {
+    uintptr_t lacks[4];
+};
+
+static inline struct hints hints_of(const xmlNode *node)
+{
+    return (struct hints){{0, (uintptr_t)node->psvi, (uintptr_t)node->_private, UINTPTR_MAX}};
+}
+
+/* Whether a row certainly has nothing there. Any thread may find out where it starts. */
+static inline bool is_in_vain(const struct hints *hints, const struct ks_kind *kind, size_t row)
+{
+    unsigned start = atomic_load_explicit(&kind->xml_starts[row], memory_order_relaxed);
+
+    if (!start) {
+        start = FOUND_OUT | start_of(&kind->fields[row]);
+        atomic_store_explicit(&kind->xml_starts[row], (uint16_t)start, memory_order_relaxed);
+    }
+    return hints->lacks[start >> 8 & 3] >> (start & 255) & 1;
+}
+
+/* Without a look at the objects below. */
+static bool all_in_vain(const struct hints *hints, const struct ks_kind *kind)
+{
+    for (size_t i = 0; i < kind->n_fields; i++)
+        if (!is_in_vain(hints, kind, i))
+            return false;
+    return true;
+}
+
 /* The host's spelling in the manifest's canonical form; kept as it is where the check does not know it. */
 static const char *canonical(struct ks_arena *arena, const char *(*check)(struct ks_arena *, const char **),
                              const char *text)
@@ -63,6 +110,9 @@ static bool read_object(struct ks_arena *arena, xmlNode *node, const struct ks_f
 {
     xmlNode *target = field->xml ? ks_xml_find(node, field->xml, key) : node;
     if (!target)
+        return false;
+    const struct hints hints = hints_of(target);
+    if (all_in_vain(&hints, field->kind)) /* no memory for what is dropped again */
         return false;
     struct ks_obj *child = ks_obj_new(arena, field->kind, NULL);
     if (!read_fields(arena, target, key, child))
@@ -143,44 +193,6 @@ static inline bool read_row(struct ks_arena *arena, xmlNode *node, const struct 
     if (field->codec && field->codec->read)
         return read_codec(arena, node, field, key, ret);
     return readers[field->type](arena, node, field, key, ret);
-}
-
-/* Where a row starts to look: which of an element's hints says that it is in vain, and which bit of that. */
-enum { FOUND_OUT = 1 << 15, ANYWHERE = 0 << 8, CHILD = 1 << 8, ATTR = 2 << 8, NOWHERE = 3 << 8 };
-
-static unsigned start_of(const struct ks_field *field)
-{
-    const char *path = field->xml;
-
-    if (field->codec && field->codec->read)
-        return ANYWHERE;
-    if (!path)
-        return field->type == KS_OBJECT ? ANYWHERE : NOWHERE;
-    if ((field->flags & KS_F_PRESENCE) || *path == '.' || *path == '/')
-        return ANYWHERE;
-    return *path == '@' ? ATTR | ks_xml_slot(path + 1) : CHILD | ks_xml_slot(path);
-}
-
-/* What an element says of all its rows at once. */
-struct hints {
-    uintptr_t lacks[4];
-};
-
-static inline struct hints hints_of(const xmlNode *node)
-{
-    return (struct hints){{0, (uintptr_t)node->psvi, (uintptr_t)node->_private, UINTPTR_MAX}};
-}
-
-/* Whether a row certainly has nothing there. Any thread may find out where it starts. */
-static inline bool is_in_vain(const struct hints *hints, const struct ks_kind *kind, size_t row)
-{
-    unsigned start = atomic_load_explicit(&kind->xml_starts[row], memory_order_relaxed);
-
-    if (!start) {
-        start = FOUND_OUT | start_of(&kind->fields[row]);
-        atomic_store_explicit(&kind->xml_starts[row], (uint16_t)start, memory_order_relaxed);
-    }
-    return hints->lacks[start >> 8 & 3] >> (start & 255) & 1;
 }
 
 bool ks_xml_read_field(struct ks_arena *arena, xmlNode *node, const struct ks_field *field, const char *key,

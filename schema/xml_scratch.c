@@ -101,7 +101,8 @@ static const char *name_of(struct ks_xml_scratch *s, const xmlChar *name, const 
 static xmlAttr *add_attr(struct ks_xml_scratch *s, xmlNode *node, xmlAttr *last, const xmlChar **five)
 {
     char *value = ks_strndup(s->arena, (const char *)five[3], (size_t)(five[4] - five[3]));
-    xmlAttr *attr = ks_xml_new_attr(s->arena, node, last, name_of(s, five[0], five[1], five[2]), value);
+    const char *name = name_of(s, five[0], five[1], five[2]);
+    xmlAttr *attr = ks_xml_new_attr(s->arena, node, last, name, ks_xml_hint(name), value);
 
     attr->ns = namespace_of(s, five[1], five[2]);
     return attr;

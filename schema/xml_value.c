@@ -85,7 +85,8 @@ static bool parse_scaled(const struct ks_field *field, const xmlNode *node, cons
 static bool parse_word(const struct ks_enum *words, const char *text, unsigned *ret)
 {
     for (unsigned i = 0; i < words->n; i++) {
-        if (ks_streq(words->names[i], text)) {
+        const char *word = words->names[i];
+        if (word && *word == *text && strcmp(word, text) == 0) { /* most calls would be for another letter */
             *ret = i;
             return true;
         }
