@@ -35,6 +35,54 @@ static bool is_quick(struct ks_xml_scratch *scratch, const char *text)
     return ks_xml_quick(arena, ks_strdup(arena, text), strlen(text)) != NULL;
 }
 
+static const char *guest_of(struct ks_arena *arena, xmlNode *root)
+{
+    struct ks_text json = {.arena = arena};
+    struct ks_obj *guest = ks_obj_new(arena, &ks_guest_kind, "g");
+
+    ks_xml_read(arena, root, guest);
+    ks_print_json(&json, guest);
+    return ks_text_str(&json);
+}
+
+/* No row is passed over that has something: libxml2's own tree has no hints, and all rows are looked for there. */
+static void same_guest(struct ks_xml_scratch *scratch, const char *text)
+{
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    ks_auto(ks_error_done) struct ks_error err = {0};
+    ks_auto(ks_xml_docp) xmlDoc *doc = NULL;
+
+    assert_int_equal(ks_xml_parse(text, strlen(text), &doc, &err), 0);
+    const char *json = guest_of(arena, xmlDocGetRootElement(doc));
+    assert_true(strlen(json) > 20);
+    assert_string_equal(json, guest_of(arena, ks_xml_scratch_parse(scratch, text, strlen(text), &err)));
+}
+
+/* Names of one letter, and whatever may stand behind a name in a path. */
+static void paths(void **state)
+{
+    static const char text[] = "<a><b c='1' d2='2'><D3 e='x' F_='y'/><f-g>t</f-g></b><b c='2'><h i='z'/></b></a>";
+    static const char *const found[][2] = {
+        {"b/@c", "1"},          {"b/@d2", "2"},          {"b/D3/@e", "x"},
+        {"./b/./D3/@F_", "y"},  {"b/f-g", "t"},          {"/b/f-g", "t"},
+        {"b/h/@i", "z"},        {"b[@c='2']/h/@i", "z"}, {"b[D3/@e='x']/@c", "1"},
+        {"b[@c!='1']/@c", "2"}, {"b[h/@i='z']/@c", "2"}, {"b[@c=$key]/@c", "2"},
+    };
+    static const char *const missing[] = {"c", "@b", "b/@e", "b/D3/@c", "b/h/@e", "b[@c='3']/@c", "b/b", "b2/@c"};
+    ks_auto(ks_arena_freep) struct ks_arena *arena = ks_arena_new();
+    struct ks_xml_scratch *scratch = ks_xml_scratch_new();
+    struct ks_error err = {0};
+    xmlNode *root = ks_xml_scratch_parse(scratch, text, strlen(text), &err);
+
+    (void)state;
+    assert_non_null(root);
+    for (size_t i = 0; i < KS_COUNT(found); i++)
+        assert_string_equal(ks_xml_get(arena, root, found[i][0], "2"), found[i][1]);
+    for (size_t i = 0; i < KS_COUNT(missing); i++)
+        assert_null(ks_xml_get(arena, root, missing[i], "2"));
+    ks_xml_scratch_free(scratch);
+}
+
 static void corpus(void **state)
 {
     struct ks_xml_scratch *scratch = ks_xml_scratch_new();
@@ -55,6 +103,7 @@ static void corpus(void **state)
         /* What people write by hand may be anything; what libvirt writes is the quick reader's. */
         if (!is_quick(scratch, text))
             fail_msg("left to libxml2: %s", e->d_name);
+        same_guest(scratch, text);
         free(text);
         n++;
     }
@@ -210,8 +259,8 @@ static void mark(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus), cmocka_unit_test(corners),   cmocka_unit_test(quick),
-        cmocka_unit_test(bomb),   cmocka_unit_test(long_text), cmocka_unit_test(mark),
+        cmocka_unit_test(corpus),    cmocka_unit_test(corners), cmocka_unit_test(quick), cmocka_unit_test(bomb),
+        cmocka_unit_test(long_text), cmocka_unit_test(mark),    cmocka_unit_test(paths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
