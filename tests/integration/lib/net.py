@@ -32,8 +32,8 @@ class Station:
         while True:
             left = max(1, round(deadline - time.monotonic()))
             ping = self.exec("ping", "-q", "-c", "1", "-i", "0.2", "-w", left, "-M", "do", "-s", size, address)
-            # Status 2 is no silence: the link has no address or no carrier yet, and ping gave up at once.
-            if ping.status != 2 or time.monotonic() >= deadline:
+            # It may give up before: without a carrier yet at once, with nobody at the address after some errors.
+            if ping.status == 0 or time.monotonic() >= deadline:
                 break
             time.sleep(0.1)
         if ping.status:
