@@ -213,7 +213,7 @@ class Host:
         # With the first process go all others; unshare then reaps it, which this machine's init may not do.
         if self._unshare.poll() is None:
             os.kill(getattr(self, "pid", self._unshare.pid), signal.SIGKILL)
-        self._unshare.wait(20)
+        self._unshare.wait(60)
         self._unshare.stderr.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
