@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <malloc.h>
+
 #include "reconciler/session.h"
 
 static int show_help(const struct ks_options *options, struct ks_arena *arena)
@@ -20,6 +22,8 @@ int main(int argc, char **argv)
     struct ks_error err = {0};
     int status;
 
+    /* Threads wait for libvirt far more than they allocate: an arena for each would cost its pages, and no more. */
+    (void)mallopt(M_ARENA_MAX, 2);
     if (ks_options_parse(arena, argc, argv, &options, &err) < 0) {
         status = ks_print_error(&options, &err);
         ks_error_done(&err);
