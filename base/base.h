@@ -210,8 +210,8 @@ void ks_both(void *(*fn)(void *), void *first, void *second);
 
 /*
  * Loads a module, a shared library of this project's own: from `first_dir` (or NULL), beside the program (a build
- * tree), or where it was installed. It is never unloaded. Returns dlopen()'s handle; NULL when it is nowhere, or with
- * the loader's message; `code` is what to call that.
+ * tree), or where it was installed. It is never unloaded. Returns dlopen()'s handle; NULL when it is nowhere, or
+ * with the loader's message; `code` is what to call that.
  */
 void *ks_module_open(const char *file, const char *first_dir, enum ks_code code, struct ks_error *err);
 
