@@ -178,8 +178,7 @@ int ks_driver_reserve(struct ks_writes *w, const char *address, const char *driv
     if (driver_of(&r) || !ks_file_exists(w->root, write.path) ||
         !ks_write_now(w, "%s: kept for %s", address, driver))
         return 0;
-    /* One loaded later takes all that are kept for it; libvirt, finding its VF bound, would leave it so for good.
-     */
+    /* Loaded later it takes all that are kept for it, and libvirt would not give back what it finds bound. */
     (void)load_driver(&r, driver);
     return ks_attrs_write_by_child(w->root, &writes, &failed, err) < 0
                ? ks_wrap(err, "keeping %s for %s", address, driver)

@@ -17,7 +17,7 @@ static int load(const struct ks_virt_table **ret, struct ks_error *err)
     if (!module)
         return ks_wrap(err, "without it there is no libvirt");
     table = dlsym(module, KS_VIRT_MODULE_SYMBOL);
-    if (!table || !ks_streq(table->build, KS_BUILD_ID))
+    if (!table || !ks_streq(table->build, KS_BUILD_ID) || !ks_streq(table->functions, KS_VIRT_NAMES))
         return ks_fail(err, KS_E_VIRT, KS_NOWHERE, "%s does not belong to this kvmstate (%s)", KS_VIRT_MODULE_FILE,
                        KS_BUILD_ID);
     *ret = table;

@@ -143,11 +143,13 @@
     X(virTypedParamsFree)
 
 struct ks_virt_table {
-    const char *build; /* KS_BUILD_ID */
+    const char *build, *functions; /* KS_BUILD_ID, KS_VIRT_NAMES: that both sides mean the same table */
 #define KS_VIRT_MEMBER(name) __typeof__(name) *name;
     KS_VIRT_FUNCTIONS(KS_VIRT_MEMBER)
 #undef KS_VIRT_MEMBER
 };
+#define KS_VIRT_NAME(name) #name " "
+#define KS_VIRT_NAMES KS_VIRT_FUNCTIONS(KS_VIRT_NAME)
 #define KS_VIRT_MODULE_SYMBOL "ks_virt_module"
 #define KS_VIRT_MODULE_FILE "libkvmstate-virt.so"
 

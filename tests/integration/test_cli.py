@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,8 @@ def test_a_program_without_its_modules(tmp):
     if "libvirt.so" in run(["ldd", program]).stdout:
         pytest.skip("with a sanitizer the program itself is linked to libvirt")
     assert "libkvmstate-virt.so is missing" in run([program, "plan", "--host", "a", "-f", tmp / "a.yaml"]).ok(1).stderr
+    shutil.copy(Path(kvmstate_binary()).with_name("libkvmstate-git.so"), tmp / "libkvmstate-virt.so")
+    assert "does not belong to this kvmstate" in run([program, "plan", "--host", "a", "-f", tmp / "a.yaml"]).ok(1).stderr
     assert "libkvmstate-git.so is missing" in run([program, "plan", "--repo", f"file://{tmp}"]).ok(6).stderr
 
 
