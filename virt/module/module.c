@@ -8,5 +8,5 @@
 extern const struct ks_virt_table ks_virt_module;
 
 __attribute__((visibility("default"))) const struct ks_virt_table ks_virt_module = {
-    .build = KS_BUILD_ID, .functions = KS_VIRT_NAMES, KS_VIRT_FUNCTIONS(KS_VIRT_ROW)
+    .build = KS_BUILD_ID, .functions = KS_VIRT_NAMES, KS_VIRT_FUNCTIONS(KS_VIRT_ROW) /* a member each */
 };
